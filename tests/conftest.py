@@ -1,0 +1,51 @@
+"""What every test can ask for: the program, a server of the API, one over TLS, a keyring."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api_server import ApiServer
+from tests.certificates import Authority, make_authority
+from tests.keyring_daemon import Keyring, running_keyring
+from tests.program import Program
+
+# A shell that starts the tests in the background has them ignore SIGINT, and the program would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    """A scripted server; the test fails when replies go unused or a request was not expected."""
+    with ApiServer() as server:
+        yield server
+    server.verify()
+
+
+@pytest.fixture
+def qwen(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The program, pointed at `api`."""
+    return Program(tmp_path_factory.mktemp("qwen"), api)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A private certificate authority that nothing trusts yet."""
+    return make_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def tls_api(authority: Authority) -> Iterator[ApiServer]:
+    """A scripted server over TLS, with a certificate of `authority`."""
+    with ApiServer(authority.context) as server:
+        yield server
+    server.verify()
+
+
+@pytest.fixture
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
+    """An unlocked keyring with nothing in it."""
+    folder: Path = tmp_path_factory.mktemp("keyring")
+    with running_keyring(folder) as running:
+        yield running

@@ -1,0 +1,327 @@
+"""The real program as a real process: `qwen("ask", "hi")` hands back its status, its output and its errors.
+
+Every run happens in a clean HOME with a minimal environment, and in every run the harness checks that neither the
+API key nor a traceback reached any output.
+"""
+
+import os
+import pty
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+from typing import IO, Literal, TypedDict, Unpack
+
+import pytest
+
+from tests.api_server import ApiServer
+
+KEY = "sk-test-NEVER-PRINT-ME-7f3a91c2"
+PROGRAM = (sys.executable, "-m", "qwen_cli")
+SECONDS = 20
+"""How long a run may take unless the test says otherwise."""
+
+Stream = Literal["stdin", "stdout", "stderr"]
+TERMINAL: tuple[Stream, ...] = ("stdin", "stdout", "stderr")
+"""All three streams on the terminal, as when a person types the command."""
+
+Input = bytes | str | int | IO[bytes] | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one run."""
+
+    args: tuple[str, ...]
+    status: int
+    """As the shell sees it: 128 + N when signal N killed the process."""
+    stdout: bytes
+    stderr: str
+    terminal: bytes
+    """What reached the pseudo-terminal."""
+    seconds: float
+    peak_memory: int
+    """Resident bytes at the highest."""
+
+    @property
+    def text(self) -> str:
+        """Standard output as text."""
+        return self.stdout.decode()
+
+    @property
+    def message(self) -> str:
+        """The one line on standard error, without the program's name."""
+        line, newline, rest = self.stderr.partition("\n")
+        assert newline, f"expected one line on standard error, found {self.stderr!r}"
+        assert not rest, f"expected one line on standard error, found {self.stderr!r}"
+        assert line.startswith("qwen-cli: "), f"not prefixed with the program's name: {line!r}"
+        return line.removeprefix("qwen-cli: ")
+
+
+def as_shell_sees(returncode: int) -> int:
+    """The status of a process: 128 + N for death by signal N."""
+    return 128 - returncode if returncode < 0 else returncode
+
+
+def require_tool(name: str) -> str:
+    """The path of a program that the test needs; without it the test is skipped, in CI it fails."""
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not installed")
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, timeout: float = 10) -> None:
+    """Poll until the condition holds; the test fails when it doesn't in time."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"after {timeout} s still not: {what}"
+        time.sleep(0.01)
+
+
+class Pump(threading.Thread):
+    """Reads one descriptor to its end, so that no pipe of the program ever fills up."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+        self.data = bytearray()
+        self.first_at: float | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Collect what arrives; a terminal whose last user has gone ends with EIO."""
+        with suppress(OSError):
+            while piece := os.read(self.descriptor, 1 << 16):
+                if self.first_at is None:
+                    self.first_at = time.monotonic()
+                self.data += piece
+
+
+class Feeder(threading.Thread):
+    """Delivers standard input, as slowly as the program takes it."""
+
+    def __init__(self, pipe: IO[bytes], data: bytes) -> None:
+        super().__init__()
+        self.pipe, self.data = pipe, data
+        self.start()
+
+    def run(self) -> None:
+        """Write it all and close the pipe; a program that fails early need not read its input."""
+        with suppress(BrokenPipeError):
+            self.pipe.write(self.data)
+        with suppress(BrokenPipeError):
+            self.pipe.close()
+
+
+@dataclass
+class Running:
+    """A run that is still going on."""
+
+    args: tuple[str, ...]
+    process: Popen[bytes]
+    secret: str
+    pumps: dict[str, Pump]
+    master: int | None
+    """The test's end of the pseudo-terminal."""
+    started: float = field(default_factory=time.monotonic)
+    result: Result | None = field(default=None, init=False)
+
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        return self.process.pid
+
+    def output(self, stream: str = "stdout") -> bytes:
+        """What has arrived so far on `stdout`, `stderr` or the `terminal`."""
+        return bytes(self.pumps[stream].data) if stream in self.pumps else b""
+
+    def wait_for(self, text: bytes, stream: str = "stdout", *, timeout: float = 10) -> None:
+        """Until `text` has arrived."""
+
+        def arrived() -> bool:
+            return text in self.output(stream)
+
+        wait_until(lambda: arrived() or not self.alive, f"{text!r} on {stream}", timeout=timeout)
+        if not arrived():
+            self.finish()
+        assert arrived(), f"ended without {text!r} on {stream}: {self.result}"
+
+    def write(self, data: bytes) -> None:
+        """Deliver more standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def close_input(self) -> None:
+        """The end of standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def type(self, keys: bytes) -> None:
+        """Type on the terminal: `b"\\x03"` is Control-C."""
+        assert self.master is not None
+        os.write(self.master, keys)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the program alone."""
+        if self.alive:
+            os.kill(self.pid, number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still running; it isn't reaped by asking."""
+        return self.result is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def finish(self, *, timeout: float = SECONDS) -> Result:
+        """Wait for the end, then check what every run has to keep."""
+        if self.result is not None:
+            return self.result
+        if not self._ended(timeout):
+            self._kill()
+            pytest.fail(f"{self.args} still ran after {timeout} s; {self._shown()}")
+        self.result = self._reap()
+        outputs = (self.result.stdout, self.result.stderr.encode(), self.result.terminal)
+        assert not any(self.secret.encode() in output for output in outputs), f"the key was shown by {self.args}"
+        assert not any(b"Traceback" in output for output in outputs), f"a traceback from {self.args}; {self._shown()}"
+        return self.result
+
+    def _ended(self, timeout: float) -> bool:
+        descriptor = os.pidfd_open(self.pid)
+        try:
+            return bool(select.select([descriptor], [], [], timeout)[0])
+        finally:
+            os.close(descriptor)
+
+    def _reap(self) -> Result:
+        seconds = time.monotonic() - self.started
+        _, status, usage = os.wait4(self.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        for stream, pump in self.pumps.items():
+            pump.join(SECONDS)
+            if pump.is_alive():
+                self._kill()
+                pytest.fail(f"{self.args} has ended, but something it started still holds its {stream}")
+        return Result(
+            self.args,
+            as_shell_sees(self.process.returncode),
+            self.output("stdout"),
+            self.output("stderr").decode(),
+            self.output("terminal"),
+            seconds,
+            usage.ru_maxrss * 1024,
+        )
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _shown(self) -> str:
+        return "; ".join(f"{stream}: {bytes(pump.data)!r}" for stream, pump in self.pumps.items())
+
+    def close(self) -> None:
+        """End what still runs and give everything back."""
+        if self.result is None and self.process.returncode is None:
+            self._kill()
+            self.process.wait()
+        for pump in self.pumps.values():
+            pump.join()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        if self.master is not None:
+            os.close(self.master)
+
+
+class Options(TypedDict, total=False):
+    """What a run can differ in."""
+
+    input: Input
+    """What standard input delivers, or the descriptor or file to be it, or PIPE for `Running.write`; else /dev/null."""
+    env: Mapping[str, str | None]
+    """Changes to the minimal environment; None takes a variable out."""
+    server: ApiServer
+    """Another server than the `api` of the test."""
+    terminal: Collection[Stream]
+    """The streams that are a pseudo-terminal."""
+    shell: str
+    """A line of sh in which `"$@"` is the program."""
+    stdout: int | IO[bytes]
+    """In place of the pipe."""
+    secret: str
+    """What must not be shown; the key of the environment unless given."""
+
+
+class Program:
+    """How the tests run qwen-cli: a folder of its own, and the server that it talks to."""
+
+    def __init__(self, folder: Path, server: ApiServer) -> None:
+        self.server = server
+        self.home, self.cwd, self.tmp = folder / "home", folder / "work", folder / "tmp"
+        for each in (self.home, self.cwd, self.tmp):
+            each.mkdir()
+
+    def environment(self, server: ApiServer | None, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """The minimal environment, with `changes`; None takes a variable out."""
+        variables: dict[str, str | None] = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "TMPDIR": str(self.tmp),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm",
+            "AIMLAPI_API_KEY": KEY,
+            "AIMLAPI_BASE_URL": (server or self.server).base_url,
+            **changes,
+        }
+        return {name: value for name, value in variables.items() if value is not None}
+
+    @contextmanager
+    def start(self, *args: str | Path, **options: Unpack[Options]) -> Iterator[Running]:
+        """Run the program without waiting for it."""
+        words = tuple(str(arg) for arg in args)
+        script, terminal = options.get("shell"), options.get("terminal", ())
+        command = [*PROGRAM, *words] if script is None else ["sh", "-c", script, "sh", *PROGRAM, *words]
+        given = options.get("input")
+        delivered = given.encode() if isinstance(given, str) else given
+        master, slave = pty.openpty() if terminal else (None, None)
+        if slave is not None:
+            # The leader of a new session gets its controlling terminal by opening one.
+            command = ["sh", "-c", ': <"$0" && exec "$@"', os.ttyname(slave), *command]
+        source = PIPE if isinstance(delivered, bytes) else DEVNULL if delivered is None else delivered
+        process = Popen(
+            command,
+            stdin=slave if "stdin" in terminal else source,
+            stdout=slave if "stdout" in terminal else options.get("stdout", PIPE),
+            stderr=slave if "stderr" in terminal else PIPE,
+            cwd=self.cwd,
+            env=self.environment(options.get("server"), options.get("env", {})),
+            start_new_session=True,
+        )
+        pipes = (("stdout", process.stdout), ("stderr", process.stderr))
+        pumps = {name: Pump(pipe.fileno()) for name, pipe in pipes if pipe}
+        if master is not None and slave is not None:
+            os.close(slave)
+            pumps["terminal"] = Pump(master)
+        feeder = Feeder(process.stdin, delivered) if process.stdin and isinstance(delivered, bytes) else None
+        running = Running(words, process, options.get("secret", KEY), pumps, master)
+        try:
+            yield running
+        finally:
+            running.close()
+            if feeder is not None:
+                feeder.join()
+
+    def __call__(self, *args: str | Path, timeout: float = SECONDS, **options: Unpack[Options]) -> Result:
+        """Run the program to its end."""
+        with self.start(*args, **options) as running:
+            return running.finish(timeout=timeout)
