@@ -1,0 +1,246 @@
+"""A valid request -> the completion, as one body or as chunks; a pure function of the request."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qwen_cli.sandbox.instance import smallest
+
+NOW = 1767225600
+"""The sandbox's one moment, 2026-01-01T00:00:00Z in Unix seconds, so that the same request has the same answer."""
+
+CREDITS_PER_USD = 2_000_000
+PROMPT_CREDITS = 1
+COMPLETION_CREDITS = 6
+"""What a token costs; the relation of credits to USD is the API's, the price is the sandbox's."""
+
+REASONING = "This is a sandbox without a model: it repeats the prompt."
+
+_IMAGE_TOKENS = 256
+_TOKEN = re.compile(r"\s*\S{1,32}|\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The one choice of an answer. `text` is the content or, where `function` names one, the arguments of its call."""
+
+    id: str
+    model: str
+    reasoning: str
+    text: str
+    function: str | None
+    finish_reason: str
+    prompt_tokens: int
+    reasoning_tokens: int
+    text_tokens: int
+    top_logprobs: int | None
+
+    @property
+    def credits(self) -> int:
+        """What the completion costs; 2,000,000 are one USD."""
+        completion_tokens = self.reasoning_tokens + self.text_tokens
+        return self.prompt_tokens * PROMPT_CREDITS + completion_tokens * COMPLETION_CREDITS
+
+
+def tokens(text: str) -> Iterator[str]:
+    """The text in pieces: words with the white space before them, long ones in several."""
+    return (match.group() for match in _TOKEN.finditer(text))
+
+
+def _measure(text: str, most: float) -> tuple[str, int, bool]:
+    """The text cut to its first `most` tokens, their number, and whether anything was cut off."""
+    number = end = 0
+    for match in _TOKEN.finditer(text):
+        if number + 1 > most:
+            return text[:end], number, True
+        number += 1
+        end = match.end()
+    return text, number, False
+
+
+def complete(request: Mapping[str, Any], digest: str, *, truncate: bool = False) -> Completion:
+    """Answer a request that passed `parse_request`; `digest` (hexadecimal) names it, `truncate` ends it half-way."""
+    text, function = _answer(request)
+    budget = request.get("max_tokens", float("inf"))
+    reasoning, reasoning_tokens, starved = _measure(REASONING, budget)
+    whole, text_tokens, cut = _measure(text, budget - reasoning_tokens)
+    if truncate:
+        whole, text_tokens, _ = _measure(whole, (text_tokens + 1) // 2)
+    ended_by_length = truncate or starved or cut
+    called = function if text_tokens else None
+    top_logprobs = int(request.get("top_logprobs") or 0) if request.get("logprobs") else None
+    return Completion(
+        id=f"chatcmpl-{digest[:32]}",
+        model=request["model"].removeprefix("alibaba/"),
+        reasoning=reasoning,
+        text=whole,
+        function=called,
+        finish_reason="length" if ended_by_length else "tool_calls" if called else "stop",
+        prompt_tokens=sum(_prompt_tokens(message) for message in request["messages"]),
+        reasoning_tokens=reasoning_tokens,
+        text_tokens=text_tokens,
+        top_logprobs=top_logprobs,
+    )
+
+
+def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A message's content as a list of parts, whichever form it has."""
+    content = message.get("content", [])
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _prompt_tokens(message: Mapping[str, Any]) -> int:
+    """Words are counted, an image costs a flat rate."""
+    return sum(
+        _IMAGE_TOKENS if part["type"] == "image_url" else sum(1 for _ in tokens(part.get("text", "")))
+        for part in _parts(message)
+    )
+
+
+def _prompt(request: Mapping[str, Any]) -> str:
+    """The text of the last user message; of one that has only images, their number."""
+    users = [message for message in request["messages"] if message["role"] == "user"]
+    parts = _parts(users[-1]) if users else []
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    images = sum(part["type"] == "image_url" for part in parts)
+    if images and not any(texts):
+        return f"({images} image{'s' if images > 1 else ''})"
+    return "\n\n".join(texts)
+
+
+def _answer(request: Mapping[str, Any]) -> tuple[str, str | None]:
+    """What the request asks for, before any limit: the content, or the arguments and name of a function to call."""
+    function = _called(request)
+    if function:
+        name, parameters, field = function
+        return _dumps(smallest(parameters, field)), name
+    response_format = request.get("response_format", {"type": "text"})
+    schema = response_format.get("json_schema", {}).get("schema")
+    if schema is not None:
+        text = _dumps(smallest(schema, "response_format.json_schema.schema"))
+    elif response_format["type"] == "text":
+        text = _prompt(request)
+    else:
+        text = _dumps({"prompt": _prompt(request)})
+    stop = request.get("stop") or []
+    ends = [text.find(sequence) for sequence in ([stop] if isinstance(stop, str) else stop) if sequence]
+    return text[: min((end for end in ends if end >= 0), default=len(text))], None
+
+
+def _called(request: Mapping[str, Any]) -> tuple[str, dict[str, Any], str] | None:
+    """Name, parameters and the parameters' field, of the function that `tool_choice` demands; None for no call."""
+    choice = request.get("tool_choice", "auto")
+    for index, tool in enumerate(request.get("tools", [])):
+        function = tool["function"]
+        if choice == "required" or (isinstance(choice, dict) and choice["function"]["name"] == function["name"]):
+            return function["name"], function["parameters"], f"tools.{index}.function.parameters"
+    return None
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def usage(completion: Completion) -> dict[str, Any]:
+    """The `usage` object: tokens."""
+    completion_tokens = completion.reasoning_tokens + completion.text_tokens
+    return {
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": completion.prompt_tokens + completion_tokens,
+        "completion_tokens_details": {"reasoning_tokens": completion.reasoning_tokens},
+        "prompt_tokens_details": {"cached_tokens": 0},
+    }
+
+
+def meta(completion: Completion) -> dict[str, Any]:
+    """The `meta` object: what it cost, in credits and in USD."""
+    return {"usage": {"credits_used": completion.credits, "usd_spent": completion.credits / CREDITS_PER_USD}}
+
+
+def _logprobs(completion: Completion, pieces: Iterator[str]) -> dict[str, Any] | None:
+    """A repetition is certain: every token has probability 1 and no rival."""
+    if completion.top_logprobs is None or completion.function:
+        return None
+    certain = ({"token": piece, "bytes": list(piece.encode(errors="replace")), "logprob": 0.0} for piece in pieces)
+    content = [{**token, "top_logprobs": [token][: completion.top_logprobs]} for token in certain]
+    return {"content": content, "refusal": []}
+
+
+def response(completion: Completion) -> dict[str, Any]:
+    """The body of an answer that isn't streamed."""
+    # Reasoning that ate the whole budget leaves no content, not an empty one.
+    starved = completion.finish_reason == "length" and not completion.text
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": None if completion.function or starved else completion.text,
+        "reasoning_content": completion.reasoning,
+        "refusal": None,
+    }
+    if completion.function:
+        function = {"name": completion.function, "arguments": completion.text}
+        message["tool_calls"] = [{"id": _call_id(completion), "type": "function", "function": function}]
+    choice = {
+        "index": 0,
+        "message": message,
+        "finish_reason": completion.finish_reason,
+        "logprobs": _logprobs(completion, tokens(completion.text)),
+    }
+    return {
+        "id": completion.id,
+        "object": "chat.completion",
+        "created": NOW,
+        "model": completion.model,
+        "choices": [choice],
+        "usage": usage(completion),
+        "meta": meta(completion),
+    }
+
+
+def chunks(completion: Completion, *, include_usage: bool) -> Iterator[dict[str, Any]]:
+    """The chunks of a streamed answer: role, reasoning, content or a tool call, finish reason, usage if asked for."""
+
+    def chunk(choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "id": completion.id,
+            "object": "chat.completion.chunk",
+            "created": NOW,
+            "model": completion.model,
+            "choices": choices,
+            "usage": None,
+        }
+
+    def delta(
+        finish_reason: str | None = None, logprobs: dict[str, Any] | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        fields = {"content": None, "reasoning_content": None} | fields
+        return chunk([{"index": 0, "delta": fields, "finish_reason": finish_reason, "logprobs": logprobs}])
+
+    yield delta(role="assistant", refusal=None, reasoning_content="")
+    for piece in tokens(completion.reasoning):
+        yield delta(reasoning_content=piece)
+    if completion.function:
+        function = {"name": completion.function, "arguments": ""}
+        yield delta(tool_calls=[{"index": 0, "id": _call_id(completion), "type": "function", "function": function}])
+        for piece in tokens(completion.text):
+            yield delta(tool_calls=[{"index": 0, "function": {"arguments": piece}}])
+    else:
+        for piece in tokens(completion.text):
+            yield delta(content=piece, logprobs=_logprobs(completion, iter([piece])))
+    last = delta(completion.finish_reason, content="")
+    if include_usage:
+        yield last
+        last = chunk([]) | {"usage": usage(completion)}
+    yield last | {"meta": meta(completion)}
+
+
+def half(completion: Completion) -> int:
+    """How many chunks there are up to the middle of the content."""
+    role_and_call = 1 + bool(completion.function)
+    return role_and_call + completion.reasoning_tokens + (completion.text_tokens + 1) // 2
+
+
+def _call_id(completion: Completion) -> str:
+    return f"call_{completion.id.removeprefix('chatcmpl-')[:24]}"

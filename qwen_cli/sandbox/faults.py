@@ -1,0 +1,49 @@
+"""The failures that the sandbox can rehearse, and the order in which it does."""
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One of `FAULTS`, and how many requests it befalls; None is every request from then on."""
+
+    kind: str
+    times: int | None = None
+
+
+def parse_fault(text: str) -> Fault:
+    """Read `KIND` or `KIND*TIMES`; anything else is a ValueError that says what is allowed."""
+    kind, star, times = text.partition("*")
+    if kind not in FAULTS:
+        raise ValueError(f"{kind!r} is not one of {', '.join(FAULTS)}")
+    if not star:
+        return Fault(kind)
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", times):
+        raise ValueError(f"{text!r}: after the * stands how many requests fail, 1 or more")
+    return Fault(kind, int(times))
+
+
+class FaultSchedule:
+    """Deals the faults out to requests in the order given, one each; safe to ask from many threads."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._faults = list(faults)
+        self._dealt = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> str | None:
+        """The kind of fault that the next request meets, None for none."""
+        with self._lock:
+            while self._faults:
+                fault = self._faults[0]
+                if fault.times is None or self._dealt < fault.times:
+                    self._dealt += 1
+                    return fault.kind
+                del self._faults[0]
+                self._dealt = 0
+            return None

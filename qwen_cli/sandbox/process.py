@@ -1,0 +1,103 @@
+"""The sandbox around a command, as `xvfb-run` is: start, run, pass the signals on, return the command's status."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import NoReturn
+
+from qwen_cli.sandbox.faults import Fault
+from qwen_cli.sandbox.server import serving
+
+API_KEY = "sandbox"
+"""Any key opens the sandbox; this one says where it is from."""
+
+_NOT_EXECUTABLE = 126
+_NOT_FOUND = 127
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+
+
+def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
+    """The environment `outer` with nothing in it that would lead a request elsewhere than to `base_url`."""
+    inner = {name: value for name, value in outer.items() if name not in _MISLEADING}
+    unproxied = ",".join(filter(None, (outer.get("no_proxy") or outer.get("NO_PROXY"), "127.0.0.1")))
+    return inner | {
+        "AIMLAPI_BASE_URL": base_url,
+        "AIMLAPI_API_KEY": API_KEY,
+        "no_proxy": unproxied,
+        "NO_PROXY": unproxied,
+    }
+
+
+_MISLEADING = ("QWEN_CLI_BASE_URL", "AIMLAPI_KEY", "AIML_API_KEY")
+
+
+def run(command: Sequence[str], *, faults: Sequence[Fault] = ()) -> int:
+    """Run `command` against a sandbox of its own and return its status: 128+N after signal N, 126 or 127 for no start.
+
+    An interrupt is the command's to handle, SIGTERM and SIGHUP are passed on to it. Without a command the sandbox says
+    where it is and serves until a signal ends the process. To be called from the main thread.
+    """
+    with serving(faults=faults) as base_url:
+        if not command:
+            _announce(base_url)
+        # A client that hangs up must not end the sandbox. The command gets the default back: Popen restores it.
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        if not command:
+            _wait_for_signal()
+        return _attend(command, environment(base_url, os.environ))
+
+
+def _announce(base_url: str) -> None:
+    sys.stdout.write(f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n")
+    sys.stdout.flush()
+
+
+def _wait_for_signal() -> NoReturn:
+    """Wait for the signal that ends this process, with nothing of ours in its way."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    while True:
+        signal.pause()
+
+
+def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def forward(signum: int, _frame: FrameType | None) -> None:
+        if child is None:
+            early.append(signum)
+        else:
+            child.send_signal(signum)
+
+    def leave(_signum: int, _frame: FrameType | None) -> None:
+        """A terminal interrupts the command as well; unlike SIG_IGN, a handler isn't inherited by it."""
+
+    handlers = dict.fromkeys(_FORWARDED, forward) | {signal.SIGINT: leave, signal.SIGQUIT: leave}
+    # What was ignored from the start, as under nohup, stays ignored.
+    previous = {
+        signum: signal.signal(signum, handler)
+        for signum, handler in handlers.items()
+        if signal.getsignal(signum) is not signal.SIG_IGN
+    }
+    try:
+        child = subprocess.Popen(command, env=env)  # noqa: S603  running the user's own command is the purpose
+        for signum in early:
+            child.send_signal(signum)
+        status = child.wait()
+    except FileNotFoundError:
+        return _complain(f"{command[0]}: command not found", _NOT_FOUND)
+    except OSError as error:
+        return _complain(f"{command[0]}: {error.strerror}", _NOT_EXECUTABLE)
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    return status if status >= 0 else 128 - status
+
+
+def _complain(message: str, status: int) -> int:
+    sys.stderr.write(f"qwen-cli: {message}\n")
+    return status

@@ -1,0 +1,279 @@
+"""The sandbox on the wire: HTTP/1.1 on loopback, one thread a connection."""
+
+import hashlib
+import json
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+from itertools import islice
+from socketserver import ThreadingTCPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from qwen_cli import limits
+from qwen_cli.sandbox.account import Account, models, timestamp
+from qwen_cli.sandbox.completion import CREDITS_PER_USD, Completion, chunks, complete, half, response
+from qwen_cli.sandbox.faults import Fault, FaultSchedule
+from qwen_cli.sandbox.validation import ApiError, parse_request
+
+LARGEST_BODY = 64 * 1024 * 1024
+"""Bytes of a request; a larger one is a 413."""
+
+_CHAT = ("/v1/chat/completions", "/chat/completions")
+_METHODS = dict.fromkeys(_CHAT, "POST") | dict.fromkeys(("/v1/models", "/v2/billing", "/v2/usage/detail"), "GET")
+_SLOW_START = 2.0
+_SLOW_CHUNK = 0.2
+_GARBAGE = b'{"id": "chatcmpl-\xff\xfe", garbage'
+_FAILURES = {
+    "429": "Too many requests: the sandbox was told to limit the rate",
+    "500": "Internal server error: the sandbox was told to fail",
+    "503": "Service unavailable: the sandbox was told to fail",
+}
+
+
+class Server(ThreadingTCPServer):
+    """Listens on an ephemeral port of 127.0.0.1, with an account and a schedule of faults of its own."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 512
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.account = Account()
+        self.faults = FaultSchedule(faults)
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error; anything else is a defect and stays visible."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+@contextmanager
+def serving(*, faults: Sequence[Fault] = ()) -> Iterator[str]:
+    """Serve in a thread while the context lasts; the value is the base URL, ending in `/v1`."""
+    with Server(faults) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _digest(requestline: str, body: bytes = b"") -> str:
+    """What a request's names are drawn from, in hexadecimal."""
+    digest = hashlib.sha256(requestline.encode(errors="replace") + b"\n")
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def _encode(value: object) -> bytes:
+    """Compact JSON in UTF-8; a lone surrogate becomes its escape, the one form in which JSON can hold it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection; the attributes set in `_answer` belong to the request at hand."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "qwen-cli-sandbox"
+    disable_nagle_algorithm = True
+
+    _digest = ""
+    _fault: str | None = None
+
+    def log_message(self, *_args: Any) -> None:
+        """Standard error belongs to the command."""
+
+    def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
+        """What the base class can't parse, told in the API's own shape."""
+        # After these the position in the input is unknown.
+        self.close_connection = True
+        self._digest = _digest(self.requestline)
+        status = 405 if code == 501 else code  # noqa: PLR2004  the base class's word for an unknown method
+        self._send_refusal(ApiError(status, message or f"Bad request ({code})"))
+
+    def _answer(self) -> None:
+        self._fault = None
+        self._digest = _digest(self.requestline)
+        try:
+            body = self._read_body()
+            self._digest = _digest(self.requestline, body)
+            self._route(body)
+        except ApiError as error:
+            self._send_refusal(error)
+
+    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815  names of http.server
+
+    def _route(self, body: bytes) -> None:
+        path, query = self._target()
+        if path not in _METHODS:
+            raise ApiError(404, f"Cannot {self.command} {path[:200]}")
+        if self.command != _METHODS[path]:
+            raise ApiError(405, f"method: Expected {_METHODS[path]} for {path}, Received {self.command}")
+        scheme, _, key = self.headers.get("Authorization", "").strip().partition(" ")
+        if path != "/v1/models" and not (scheme.lower() == "bearer" and key.strip()):
+            raise ApiError(401, "Authorization: Expected Bearer and an API key, Received none")
+        self._meet_fault(is_chat=path in _CHAT)
+        if path in _CHAT:
+            self._chat(body)
+        else:
+            account = self.server.account
+            report = {"/v1/models": models, "/v2/billing": account.billing, "/v2/usage/detail": account.usage}[path]
+            self._send(200, _encode(report(query)))
+
+    def _target(self) -> tuple[str, dict[str, str]]:
+        """Path and query; of several values of one name the last counts."""
+        try:
+            url = urlsplit(self.path)
+        except ValueError:
+            raise ApiError(404, f"Cannot {self.command} {self.path[:200]}") from None
+        return url.path, dict(parse_qsl(url.query, keep_blank_values=True))
+
+    def _meet_fault(self, *, is_chat: bool) -> None:
+        self._fault = self.server.faults.take()
+        if self._fault == "slow":
+            time.sleep(_SLOW_START)
+        if self._fault in _FAILURES:
+            if is_chat:
+                self.server.account.count_failure()
+            raise ApiError(int(self._fault), _FAILURES[self._fault])
+
+    def _chat(self, body: bytes) -> None:
+        try:
+            request = parse_request(body)
+            completion = complete(request, self._digest, truncate=self._fault == "length")
+        except RecursionError:
+            raise ApiError(400, "body: Expected JSON of moderate depth, Received a deeper one") from None
+        self.server.account.charge(completion)
+        if request.get("stream"):
+            self._stream(completion, include_usage=request.get("stream_options", {}).get("include_usage", False))
+            return
+        cost = {
+            "x-aimlapi-credits-used": str(completion.credits),
+            # A credit is half a millionth of a USD, so that seven places are exact.
+            "x-aimlapi-usd-spent": f"{completion.credits / CREDITS_PER_USD:.7f}",
+        }
+        self._send(200, _encode(response(completion)), cost)
+
+    def _stream(self, completion: Completion, *, include_usage: bool) -> None:
+        """Server-sent events, each flushed on its own."""
+        events: Iterator[bytes] = (
+            b"data: " + _encode(chunk) + b"\n\n" for chunk in chunks(completion, include_usage=include_usage)
+        )
+        if self._fault == "garbage":
+            events = iter([b"data: " + _GARBAGE + b"\n\n"])
+        elif self._fault == "cut":
+            events = islice(events, half(completion))
+        # Only HTTP/1.1 knows chunks; an older client reads until the connection closes.
+        chunked = self.request_version == "HTTP/1.1"
+        framing = {"Transfer-Encoding": "chunked"} if chunked else {"Connection": "close"}
+        self._send_head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"} | framing)
+        for event in events:
+            self._send_event(event, chunked=chunked)
+            if self._fault == "slow":
+                time.sleep(_SLOW_CHUNK)
+        if self._fault == "cut":
+            self.close_connection = True
+            return
+        self._send_event(b"data: [DONE]\n\n", chunked=chunked)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _send_event(self, event: bytes, *, chunked: bool) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event) if chunked else event)
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        if self._fault == "garbage":
+            body = _GARBAGE
+        framing = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
+        self._send_head(status, framing | dict(headers or {}))
+        if self._fault == "cut":
+            self.close_connection = True
+            body = body[: len(body) // 2]
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _send_refusal(self, error: ApiError) -> None:
+        path = getattr(self, "path", "")
+        body = {
+            "message": error.message,
+            "path": path,
+            "requestId": self._request_id(),
+            "statusCode": error.status,
+            "timestamp": timestamp(),
+        }
+        headers = {"Retry-After": "1"} if error.status == 429 else {}  # noqa: PLR2004  the status's own name
+        if self.close_connection:
+            headers["Connection"] = "close"
+        if error.status == 405 and path in _METHODS:  # noqa: PLR2004  as above
+            headers["Allow"] = _METHODS[path]
+        self._fault = None
+        self._send(error.status, _encode(body), headers)
+        if self.close_connection:
+            self._linger()
+
+    def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("x-inference-id", self._request_id())
+        client_id = self.headers.get("X-Client-Request-Id", "") if hasattr(self, "headers") else ""
+        if re.fullmatch(limits.REQUEST_ID, client_id):
+            self.send_header("x-client-request-id", client_id)
+        self.end_headers()
+
+    def _request_id(self) -> str:
+        """A name for the request, shaped like a UUID."""
+        return re.sub("(.{8})(.{4})(.{4})(.{4})(.{12}).*", r"\1-\2-\3-\4-\5", self._digest)
+
+    def _read_body(self) -> bytes:
+        """The request's whole body; what can't be read to its end closes the connection after the refusal."""
+        try:
+            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+                return b"".join(self._read_chunks())
+            length = self.headers.get("Content-Length", "0").strip()
+            if not re.fullmatch("[0-9]{1,18}", length):
+                raise ApiError(400, f"Content-Length: Expected a number of bytes, Received {length[:60]}")
+            return self._read(int(length))
+        except ApiError:
+            self.close_connection = True
+            raise
+
+    def _read_chunks(self) -> Iterator[bytes]:
+        total = 0
+        while True:
+            size = self.rfile.readline(1024).partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", size):
+                raise ApiError(400, "Transfer-Encoding: Expected the size of a chunk, Received something else")
+            total += int(size, 16)
+            if not int(size, 16):
+                break
+            yield self._read(int(size, 16), so_far=total)
+            self.rfile.readline(1024)
+        while self.rfile.readline(1024).strip():
+            pass
+
+    def _read(self, length: int, *, so_far: int = 0) -> bytes:
+        if max(length, so_far) > LARGEST_BODY:
+            raise ApiError(413, f"body: Expected at most {LARGEST_BODY} bytes, Received more")
+        data = self.rfile.read(length)
+        if len(data) < length:
+            raise ConnectionResetError
+        return data
+
+    def _linger(self) -> None:
+        """Read on for a moment: closing with unread input resets the connection, and the refusal with it."""
+        self.connection.settimeout(2)
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read1(1 << 16):
+                pass
