@@ -1,0 +1,63 @@
+"""The entry point, and the one place where an error becomes a message and an exit status."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from qwen_cli import __version__
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit status, or die of the signal that ended it."""
+    if list(arguments) in (["--version"], ["-V"]) and sys.stdout is not None:
+        # Answered before anything is imported: scripts ask this in loops.
+        print("qwen-cli", __version__)  # noqa: T201 -- this is the result
+        return 0
+
+    from qwen_cli import signals
+    from qwen_cli.errors import Killed, QwenError
+    from qwen_cli.output import complain, keep_standard_streams
+
+    signals.restore_defaults()
+    keep_standard_streams()
+    try:
+        from qwen_cli.cli import run_command
+
+        return run_command(arguments)
+    except QwenError as error:
+        complain(str(error))
+        return error.status
+    except Killed as killed:
+        signals.die_of(killed.signal_number)
+    except MemoryError:
+        complain("out of memory")
+        return 1
+    except Exception as error:
+        complain(f"internal error, please report it: {describe(error)}")
+        return 1
+
+
+def describe(error: Exception) -> str:
+    """Say where a defect was raised; its message is left out, since it could quote a key."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f" at {frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{where} (qwen-cli {__version__}, Python {sys.version.partition(' ')[0]})"
+
+
+def run() -> NoReturn:
+    """Be the console script."""
+    import gc
+
+    # A process that lives for one request has no cycles worth looking for, neither now nor at its exit.
+    gc.disable()
+    try:
+        status = main(sys.argv[1:])
+    finally:
+        gc.freeze()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,70 @@
+"""The base URL: where requests go, and which stored key may go with them."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from qwen_cli.errors import InvalidUsage
+
+DEFAULT_BASE_URL = "https://api.aimlapi.com/v1"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server that speaks the protocol. `account` is the user name of its key in the keyring: host[:port]."""
+
+    base_url: str
+    scheme: str
+    host: str
+    port: int
+    account: str
+
+    @property
+    def is_loopback(self) -> bool:
+        return is_loopback(self.host)
+
+    @property
+    def chat_url(self) -> str:
+        return f"{self.base_url}/chat/completions"
+
+    def account_url(self, path: str) -> str:
+        """Billing and usage live under /v2, beside the /v1 of the base URL."""
+        root = self.base_url.removesuffix("/v1")
+        if root == self.base_url:
+            root = f"{self.scheme}://{urlsplit(self.base_url).netloc}"
+        return f"{root}/v2/{path}"
+
+
+def parse_endpoint(base_url: str) -> Endpoint:
+    """Read a base URL; InvalidUsage where no key could safely be sent to it."""
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    host = parts.hostname
+    if parts.scheme not in ("http", "https") or not host or not base_url.isascii() or not base_url.isprintable():
+        raise InvalidUsage("the base URL is not an http:// or https:// URL", advice=f"it looks like {DEFAULT_BASE_URL}")
+    if parts.query or parts.fragment or "@" in parts.netloc or " " in base_url:
+        raise InvalidUsage("the base URL may hold neither a user name, a query nor a fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise InvalidUsage(
+            f"a key is never sent over plain http to {host}", advice="use https://, or http:// to a loopback address"
+        )
+    return Endpoint(
+        base_url=base_url.rstrip("/"),
+        scheme=parts.scheme,
+        host=host,
+        port=port or {"http": 80, "https": 443}[parts.scheme],
+        account=host if port is None else f"{host}:{port}",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

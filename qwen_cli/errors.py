@@ -1,0 +1,63 @@
+"""Every way to fail, drawn once, each with the exit status that scripts rely on.
+
+QwenError
+├── InvalidUsage       2  the command line or a variable is wrong; nothing was sent
+├── CredentialsError   3  no key, a rejected key, no credit, or no usable keyring
+├── RefusedError       4  the API refused the request
+├── ServiceError       5  the service failed or is rate limiting
+├── NetworkError       6  name, connection, TLS, timeout
+├── LocalError         7  a local file or input could not be read, understood or written
+├── IncompleteAnswer   8  the answer is not whole
+└── ProtocolError      9  the response is not what the protocol or the requested format says
+
+Interruption is no QwenError: `Killed` carries the signal that the process then dies of.
+"""
+
+
+class QwenError(Exception):
+    """A failure to be told in one line: what was wrong, then what to do about it."""
+
+    status = 1
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message if advice is None else f"{message}; {advice}")
+
+
+class InvalidUsage(QwenError):
+    status = 2
+
+
+class CredentialsError(QwenError):
+    status = 3
+
+
+class RefusedError(QwenError):
+    status = 4
+
+
+class ServiceError(QwenError):
+    status = 5
+
+
+class NetworkError(QwenError):
+    status = 6
+
+
+class LocalError(QwenError):
+    status = 7
+
+
+class IncompleteAnswer(QwenError):
+    status = 8
+
+
+class ProtocolError(QwenError):
+    status = 9
+
+
+class Killed(BaseException):
+    """A signal (or a reader that went away, as SIGPIPE): clean up, then die of it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number

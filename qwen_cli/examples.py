@@ -1,0 +1,53 @@
+"""What help and manual show beside the options: examples for each command, and what follows them."""
+
+from collections.abc import Mapping, Sequence
+
+EXAMPLES: Mapping[str, Sequence[str]] = {
+    "qwen-cli": (
+        "qwen-cli ask 'How do I undo the last commit?'",
+        "git diff --staged | qwen-cli ask 'Write a commit message' >message",
+        "qwen-cli sandbox -- qwen-cli ask 'Is anybody there?'",
+    ),
+    "qwen-cli ask": (
+        "qwen-cli ask 'How do I undo the last commit?'",
+        "git diff --staged | qwen-cli ask 'Write a commit message'",
+        "qwen-cli ask -f notes.md -o summary.md 'Summarise this in five lines'",
+        "qwen-cli ask -i photo.jpg 'What is in this picture?'",
+    ),
+    "qwen-cli stream": (
+        "qwen-cli stream 'Tell me a long story'",
+        "qwen-cli stream --show both 'Is 91 a prime?' 2>reasoning.txt",
+    ),
+    "qwen-cli json": (
+        "qwen-cli json 'Name a colour' | jq .usage",
+        "qwen-cli json --stream 'Count to ten' | jq -r '.choices[0].delta.content // empty'",
+    ),
+    "qwen-cli cost": (
+        "qwen-cli cost 'Name a colour'",
+        "qwen-cli cost --saved build/*.json",
+        "qwen-cli cost --period 7d",
+    ),
+    "qwen-cli key": (
+        "qwen-cli key set",
+        "pass show aimlapi | qwen-cli key set",
+    ),
+    "qwen-cli sandbox": (
+        "qwen-cli sandbox -- make report",
+        "qwen-cli sandbox --fault '429*2' -- qwen-cli ask 'Try hard'",
+        'eval "$(qwen-cli sandbox | head -n 2)"',
+    ),
+}
+"""Command path -> command lines that work as pasted."""
+
+_VARIABLES = """\
+Each of these options has a variable, QWEN_CLI_ and its long name
+(QWEN_CLI_TEMPERATURE); the flag wins, and an empty variable counts as unset."""
+
+FOOTERS: Mapping[str, str] = {
+    "qwen-cli": "'qwen-cli COMMAND --help' tells the rest, and 'man qwen-cli' all of it.",
+    "qwen-cli ask": _VARIABLES,
+    "qwen-cli stream": _VARIABLES,
+    "qwen-cli json": _VARIABLES,
+    "qwen-cli cost": _VARIABLES,
+}
+"""Command path -> what its help ends with."""

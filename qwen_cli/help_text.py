@@ -1,0 +1,81 @@
+"""How help and usage errors read: options in groups, plain text, one line where it fits."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+import click
+from typer.core import TyperCommand
+
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+class Command(TyperCommand):
+    """A command whose help shows its options by group, and its examples as they are."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                panel = getattr(parameter, "rich_help_panel", None) or "General"
+                groups.setdefault(panel, []).append(record)
+        for panel, records in groups.items():
+            with formatter.section(panel):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, ctx.command_path)
+
+
+def write_examples(formatter: click.HelpFormatter, command_path: str) -> None:
+    """Write the command's examples and what else its help ends with, as they are: nothing is filled or cut."""
+    from qwen_cli.examples import EXAMPLES, FOOTERS
+
+    if command_path in EXAMPLES:
+        formatter.write("\nExamples:\n")
+        formatter.write("".join(f"  {line}\n" for line in EXAMPLES[command_path]))
+    if command_path in FOOTERS:
+        formatter.write(f"\n{FOOTERS[command_path]}\n")
+
+
+def no_such_command(name: str, known: list[str], context: click.Context) -> click.UsageError:
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return click.UsageError(f"no such command: {name}; {hint}", context)
+
+
+def explain(error: click.ClickException) -> str:
+    """One line that names the flag or variable, what was wrong with it, and where help is."""
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
+        message = f"{_source(error.param, context)}: {error.message.rstrip('.')}"
+    elif isinstance(error, click.NoSuchOption):
+        message = f"no such option: {error.option_name}{_suggestion(error)}"
+    help_of = context.command_path if context is not None else "qwen-cli"
+    return f"{message} (see '{help_of} --help')"
+
+
+def _source(parameter: click.Parameter, context: click.Context) -> str:
+    """What the user wrote: the variable, or the flag's longest name."""
+    from_variable = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.ENVIRONMENT
+    if from_variable and (name := next(_variables_set(parameter), None)):
+        return name
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return parameter.human_readable_name
+
+
+def _variables_set(parameter: click.Parameter) -> Iterator[str]:
+    import os
+
+    names = parameter.envvar or ()
+    return (name for name in ([names] if isinstance(names, str) else names) if os.environ.get(name))
+
+
+def _suggestion(error: click.NoSuchOption) -> str:
+    if error.ctx is None:
+        return ""
+    flags = [flag for parameter in error.ctx.command.params for flag in (*parameter.opts, *parameter.secondary_opts)]
+    close = get_close_matches(error.option_name, [flag for flag in flags if flag.startswith("--")], n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,107 @@
+"""Files and standard input, read whole, within a limit, as UTF-8 text."""
+
+import os
+import select
+import stat
+import sys
+from collections.abc import Callable
+
+from qwen_cli import signals
+from qwen_cli.errors import InvalidUsage, LocalError
+from qwen_cli.output import complain
+
+MOST_BYTES = 64 << 20
+"""The largest file or standard input that is read: far more than the model can take, less than the memory."""
+
+PATIENCE = 3.0
+"""Seconds of silence on standard input before a note says what is awaited."""
+
+
+def read_file(path: str) -> bytes:
+    """The file's bytes; LocalError when it cannot be read or is larger than `MOST_BYTES`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return _read_all(descriptor, path)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise LocalError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _read_all(descriptor: int, name: str) -> bytes:
+    data = bytearray()
+    while True:
+        try:
+            piece = os.read(descriptor, 1 << 20)
+        except BlockingIOError:  # a pipe that another process made non-blocking
+            select.select([descriptor], [], [])
+            continue
+        if not piece:
+            return bytes(data)
+        data += piece
+        if len(data) > MOST_BYTES:
+            raise LocalError(f"{name} is larger than {MOST_BYTES >> 20} MiB, the most that is read")
+
+
+def read_text(path: str) -> str:
+    """The file's text, as it is."""
+    return decode_text(read_file(path), path)
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """UTF-8 text without NUL; LocalError names the byte offset of what is neither."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise LocalError(
+            f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
+            advice="convert it, with iconv for instance",
+        ) from None
+    if "\0" in text:
+        raise LocalError(f"{name} holds a NUL at byte offset {data.index(0)}: it is not text")
+    return text
+
+
+class StandardInput:
+    """Standard input, which can be read once."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+        self._read = False
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether something may come from it without being asked for: a pipe, a file or a socket, not a device."""
+        if sys.stdin is None:
+            return False
+        mode = os.fstat(0).st_mode
+        return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+    def read(self) -> str:
+        """All of it, without its final newline; waits for as long as it takes."""
+        if self._read:
+            raise InvalidUsage("standard input can be read only once")
+        self._read = True
+        if sys.stdin is None:
+            return ""
+        try:
+            if not os.isatty(0) and not select.select([0], [], [], PATIENCE)[0]:
+                self._note("waiting for standard input (use -n to leave it alone)")
+            data = _read_all(0, "standard input")
+        except OSError as error:
+            raise LocalError(f"cannot read standard input: {error.strerror}") from error
+        return decode_text(data, "standard input").removesuffix("\n")
+
+
+def read_secret(question: str) -> str:
+    """A secret typed at a hidden prompt, or all of standard input where that is no terminal."""
+    if sys.stdin is None or not os.isatty(0):
+        return StandardInput(complain).read()
+    import getpass
+
+    with signals.unwinding():
+        try:
+            return getpass.getpass(question).strip()
+        except EOFError:
+            return ""

@@ -1,0 +1,269 @@
+"""What an option's value may be: each type turns the words of a flag or variable into a value, or says why not."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from qwen_cli.errors import LocalError
+from qwen_cli.inputs import decode_text, read_file
+from qwen_cli.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
+
+
+class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer Clicks only
+    """A type whose variable holds one value, even where the flag may be repeated: text is never split at its spaces."""
+
+    metavar: str
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        return [rv]
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return self.metavar
+
+
+class Text(OneValue):
+    """Plain text, taken as it is. Bytes that are no UTF-8 reach Python as lone surrogates."""
+
+    name = "text"
+
+    def __init__(self, metavar: str = "TEXT") -> None:
+        self.metavar = metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if not text.isascii():
+            where = f"the value of {param.opts[0]}" if isinstance(param, click.Option) else "the prompt"
+            decode_text(text.encode(errors="surrogateescape"), where)
+        return text
+
+
+class Path(OneValue):
+    """A file's name; any bytes but none at all. `kind` says what is meant, for completion: any file, an image, JSON."""
+
+    name = "file"
+
+    def __init__(self, kind: str = "any") -> None:
+        self.kind = kind
+        self.metavar = "FILE|URL" if kind == "image" else "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value:
+            self.fail("a file name cannot be empty", param, ctx)
+        return str(value)
+
+
+class Choice(click.Choice[str]):
+    """One of a few words, shown as `low|medium|high`."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "|".join(self.choices)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.choices:
+            self.fail(f"{shown(value)} is none of {', '.join(self.choices)}", param, ctx)
+        return str(value)
+
+
+class Number(OneValue):
+    """A number in a range; a whole one stays an int on the wire."""
+
+    name = "number"
+
+    def __init__(self, lowest: float, highest: float | None, *, whole: bool = False) -> None:
+        self.lowest, self.highest, self.whole = lowest, highest, whole
+        self.metavar = "N" if whole else "X"
+
+    @classmethod
+    def of_field(cls, field: str) -> "Number":
+        """The documented range of that request field."""
+        return cls(*RANGES[field], whole=field in INTEGERS)
+
+    @property
+    def limit(self) -> str:
+        if self.highest is None:
+            return f"at least {self.lowest:g}"
+        return f"from {self.lowest:g} to {self.highest:g}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = as_number(str(value))
+        noun = "whole number" if self.whole else "number"
+        if number is None or (self.whole and not isinstance(number, int)):
+            self.fail(f"{shown(value)} is not a {noun} {self.limit}", param, ctx)
+        if number < self.lowest or (self.highest is not None and number > self.highest):
+            self.fail(f"{shown(value)} is out of range: a {noun} {self.limit} is asked for", param, ctx)
+        return number
+
+
+def as_number(text: str) -> int | float | None:
+    """What JSON would call a number (and `+1`, `.5`, `1.`): no `nan`, no infinity, no `1_000`."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text) and (number := float(text)) not in (float("inf"), float("-inf")):
+        return number
+    return None
+
+
+class Seconds(OneValue):
+    """A duration; more than nothing, and no more than a socket's timeout can hold."""
+
+    name = "seconds"
+    metavar = "SECONDS"
+    MOST = 1_000_000
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = as_number(str(value))
+        if number is None or not 0 < number <= self.MOST:
+            self.fail(f"{shown(value)} is not a number of seconds above 0 (and at most {self.MOST})", param, ctx)
+        return float(number)
+
+
+class RequestId(OneValue):
+    name = "id"
+    metavar = "ID"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(REQUEST_ID, str(value)):
+            self.fail(f"{shown(value)} is not 1 to 128 characters of A-Z a-z 0-9 . _ : -", param, ctx)
+        return str(value)
+
+
+class Period(OneValue):
+    name = "period"
+    metavar = "24h|7d"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        match = re.fullmatch(r"(\d{1,6})([hd])", str(value), re.ASCII)
+        hours = int(match[1]) * {"h": 1, "d": 24}[match[2]] if match else 0
+        if not 1 <= hours <= PERIOD_HOURS:
+            self.fail(
+                f"{shown(value)} is not a number of hours or days, as 24h or 7d, of at most {PERIOD_HOURS // 24}d",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+class Json(OneValue):
+    """JSON text or `@FILE`. `words` are values that stand for themselves; `names` lets any other bare word through."""
+
+    name = "json"
+
+    def __init__(self, words: Sequence[str] = (), *, names: str | None = None) -> None:
+        self.words = tuple(words)
+        self.names = names
+        self.metavar = "|".join([*words, "NAME", "JSON"] if names else [*words, "JSON", "@FILE"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(value)
+        if text in self.words or (self.names and re.fullmatch(self.names, text)):
+            return text
+        if text.startswith("@"):
+            return load_json_file(text[1:])
+        try:
+            return load_json(text)
+        except ValueError as error:
+            choices = "".join(f"{word}, " for word in self.words)
+            self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
+
+
+class LogitBias(OneValue):
+    """`TOKEN=BIAS`, JSON or `@FILE`: always the object that the field takes."""
+
+    name = "bias"
+    metavar = "TOKEN=BIAS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        text = str(value)
+        if text.startswith("@"):
+            biases = load_json_file(text[1:])
+        elif text.startswith("{"):
+            try:
+                biases = load_json(text)
+            except ValueError as error:
+                self.fail(f"{shown(value)} is not JSON ({error})", param, ctx)
+        else:
+            token, equals, bias = text.rpartition("=")
+            if not equals:
+                self.fail(f"{shown(value)} is neither TOKEN=BIAS, a JSON object nor @FILE", param, ctx)
+            biases = {token: as_number(bias)}
+        return self._check(biases, param, ctx)
+
+    def _check(self, biases: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        lowest, highest = LOGIT_BIAS
+        if not isinstance(biases, dict):
+            self.fail("it must be a JSON object of token ids and biases", param, ctx)
+        for token, bias in biases.items():
+            if isinstance(bias, bool) or not isinstance(bias, int | float) or not lowest <= bias <= highest:
+                self.fail(f"the bias of {shown(token)} is not a number from {lowest} to {highest}", param, ctx)
+        return biases
+
+
+class Field(OneValue):
+    """`KEY=VALUE`: the value as JSON if it parses, else as a string."""
+
+    name = "field"
+    metavar = "KEY=VALUE"
+    REFUSED = ("model", "messages", "stream")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        key, equals, text = Text().convert(value, param, ctx).partition("=")
+        if not key or not equals:
+            self.fail(f"{shown(value)} is not KEY=VALUE", param, ctx)
+        if key in self.REFUSED:
+            self.fail(f"{key} has its own way in and cannot be set as a field", param, ctx)
+        try:
+            return key, load_json(text)
+        except ValueError:
+            return key, text
+
+
+class Fault(OneValue):
+    """A failure to rehearse, `KIND` or `KIND*TIMES`."""
+
+    name = "fault"
+    metavar = "KIND[*TIMES]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from qwen_cli.sandbox.faults import parse_fault
+
+        try:
+            return parse_fault(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def load_json(text: str) -> Any:
+    """Strict JSON: no NaN, no infinity, no lone surrogate; ValueError in one line otherwise."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        value = json.loads(text, parse_constant=refuse)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds a lone surrogate") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+def load_json_file(path: str) -> Any:
+    """The JSON of a file; LocalError when it cannot be read or understood."""
+    text = decode_text(read_file(path), path)
+    try:
+        return load_json(text.removeprefix("\ufeff"))
+    except ValueError as error:
+        raise LocalError(f"{path} is not JSON: {error}") from None
+
+
+def shown(value: object) -> str:
+    """A value quoted in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…{text[-1]}"  # noqa: PLR2004

@@ -1,0 +1,40 @@
+"""When to try again, and how long to wait before. No I/O."""
+
+from typing import Final
+
+STATUSES: Final = frozenset({429, 500, 502, 503, 504})
+"""Failures that the service does not charge for."""
+
+LONGEST: Final = 60.0
+"""Seconds: a longer `Retry-After` is cut to this."""
+
+_FIRST: Final = 0.5
+_LONGEST_BACKOFF: Final = 8.0
+
+
+def delay(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait after that attempt, counted from 0: what the server asks for, or backoff with jitter."""
+    if (asked := parse_retry_after(retry_after)) is not None:
+        return min(asked, LONGEST)
+    import random
+
+    backoff: float = min(_FIRST * 2**attempt, _LONGEST_BACKOFF)
+    return backoff * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Both forms of the header (RFC 9110, 10.2.3): seconds, or a date; None where it is neither."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date: datetime = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

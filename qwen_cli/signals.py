@@ -1,0 +1,47 @@
+"""What a signal does: kill the process at once, unless there is something to clean up first."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from qwen_cli.errors import Killed
+
+_FATAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def restore_defaults() -> None:
+    """Undo Python's KeyboardInterrupt, so that an interrupt during start-up ends in silence.
+
+    A signal that the parent ignores (as `nohup` does) stays ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Inside, a fatal signal raises `Killed`, so that `finally` blocks run before the process dies."""
+
+    def unwind(signal_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Killed(signal_number)
+
+    replaced = {}
+    for fatal in _FATAL:
+        if signal.getsignal(fatal) is signal.SIG_DFL:
+            replaced[fatal] = signal.signal(fatal, unwind)
+    try:
+        yield
+    finally:
+        for fatal, handler in replaced.items():
+            signal.signal(fatal, handler)
+
+
+def die_of(signal_number: int) -> NoReturn:
+    """End as a process killed by that signal ends, which is what shells and `make` look at."""
+    signal.signal(signal_number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal_number])
+    os.kill(os.getpid(), signal_number)
+    raise SystemExit(128 + signal_number)  # only where the kernel shields the process, as PID 1 of a container
