@@ -71,7 +71,7 @@ def number(*flags: str, help: str) -> Any:  # noqa: A002
     long = next(flag for flag in flags if flag.startswith("--"))
     kind = types.Number.of_field(long.removeprefix("--").replace("-", "_"))
     limits = f"{kind.lowest:g} or more" if kind.highest is None else f"{kind.lowest:g}…{kind.highest:g}"
-    return option(*flags, panel=SAMPLING, help=f"{help} ({limits})", type=kind,  if kind.whole else "X")
+    return option(*flags, panel=SAMPLING, help=f"{help} ({limits})", type=kind)
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,26 @@ class PromptOptions:
             "-f",
             "--file",
             panel=PROMPT,
-            type=types.Path(), 
+            type=types.Path(),
             help="Put a file before the prompt (repeatable)",
         ),
     ] = None
     no_stdin: Annotated[bool, option("-n", "--no-stdin", panel=PROMPT, help="Leave standard input alone")] = False
     system: Annotated[
         str | None,
-        option("-s", "--system", panel=PROMPT, type=types.Text(),  help="Add a system message"),
+        option("-s", "--system", panel=PROMPT, type=types.Text(), help="Add a system message"),
     ] = None
     system_file: Annotated[
         str | None,
-        option(
-            "--system-file", panel=PROMPT, type=types.Path(),  help="Add a system message from a file"
-        ),
+        option("--system-file", panel=PROMPT, type=types.Path(), help="Add a system message from a file"),
     ] = None
     image: Annotated[
         list[str] | None,
         option(
-            "-i", "--image", panel=PROMPT, type=types.Path("image"), 
+            "-i",
+            "--image",
+            panel=PROMPT,
+            type=types.Path("image"),
             help="Add a JPEG, PNG, GIF or WEBP image (repeatable)",
         ),
     ] = None
@@ -114,9 +115,7 @@ class PromptOptions:
     ] = None
     messages: Annotated[
         Any | None,
-        option(
-            "--messages", panel=PROMPT, type=types.Json(),  help="Begin with this conversation"
-        ),
+        option("--messages", panel=PROMPT, type=types.Json(), help="Begin with this conversation"),
     ] = None
 
 
@@ -126,7 +125,7 @@ class RequestOptions:
 
     model: Annotated[
         str | None,
-        option("-m", "--model", panel=SAMPLING, type=types.Text("ID"),  default=MODEL, help="Model to ask"),
+        option("-m", "--model", panel=SAMPLING, type=types.Text("ID"), default=MODEL, help="Model to ask"),
     ] = None
     max_tokens: Annotated[int | None, number("--max-tokens", help="Most tokens to generate, reasoning included")] = None
     temperature: Annotated[float | None, number("-t", "--temperature", help="Randomness of the answer")] = None
@@ -134,7 +133,9 @@ class RequestOptions:
     stop: Annotated[
         list[str] | None,
         option(
-            "--stop", panel=SAMPLING, type=types.Text(), 
+            "--stop",
+            panel=SAMPLING,
+            type=types.Text(),
             help=f"End the answer before this text (up to {STOP_SEQUENCES} times)",
         ),
     ] = None
@@ -144,7 +145,9 @@ class RequestOptions:
     logit_bias: Annotated[
         list[Any] | None,
         option(
-            "--logit-bias", panel=SAMPLING, type=types.LogitBias(), 
+            "--logit-bias",
+            panel=SAMPLING,
+            type=types.LogitBias(),
             help="Bias a token id by -100…100; or JSON, or @FILE (repeatable)",
         ),
     ] = None
@@ -161,7 +164,9 @@ class RequestOptions:
     response_format: Annotated[
         Any | None,
         option(
-            "--response-format", panel=SAMPLING, type=types.Json(RESPONSE_FORMATS),
+            "--response-format",
+            panel=SAMPLING,
+            type=types.Json(RESPONSE_FORMATS),
             help="Format of the answer",
         ),
     ] = None
@@ -170,20 +175,20 @@ class RequestOptions:
         option(
             "--schema",
             panel=SAMPLING,
-            type=types.Path("json"), 
+            type=types.Path("json"),
             help="Answer in JSON that fits this JSON schema",
         ),
     ] = None
     tools: Annotated[
         Any | None,
-        option(
-            "--tools", panel=SAMPLING, type=types.Json(),  help="Functions that the model may call"
-        ),
+        option("--tools", panel=SAMPLING, type=types.Json(), help="Functions that the model may call"),
     ] = None
     tool_choice: Annotated[
         Any | None,
         option(
-            "--tool-choice", panel=SAMPLING, type=types.Json(TOOL_CHOICES, names=NAME),
+            "--tool-choice",
+            panel=SAMPLING,
+            type=types.Json(TOOL_CHOICES, names=NAME),
             help="Which tool to call",
         ),
     ] = None
@@ -195,13 +200,11 @@ class RequestOptions:
     ] = None
     prediction: Annotated[
         str | None,
-        option(
-            "--prediction", panel=SAMPLING, type=types.Text(),  help="What much of the answer will be"
-        ),
+        option("--prediction", panel=SAMPLING, type=types.Text(), help="What much of the answer will be"),
     ] = None
     prediction_file: Annotated[
         str | None,
-        option("--prediction-file", panel=SAMPLING, type=types.Path(),  help="The same from a file"),
+        option("--prediction-file", panel=SAMPLING, type=types.Path(), help="The same from a file"),
     ] = None
     include_usage: Annotated[
         bool | None,
@@ -212,7 +215,10 @@ class RequestOptions:
     field: Annotated[
         list[Any] | None,
         option(
-            "-F", "--field", panel=SAMPLING, type=types.Field(), 
+            "-F",
+            "--field",
+            panel=SAMPLING,
+            type=types.Field(),
             help="Send any other field, as JSON or a string (repeatable)",
         ),
     ] = None
@@ -225,8 +231,11 @@ class ShowOptions:
     show: Annotated[
         str | None,
         option(
-            "--show", panel=OUTPUT, type=types.Choice(("content", "reasoning", "both")),
-            help="With both, the reasoning goes to standard error", default="content",
+            "--show",
+            panel=OUTPUT,
+            type=types.Choice(("content", "reasoning", "both")),
+            help="With both, the reasoning goes to standard error",
+            default="content",
         ),
     ] = None
     reasoning: Annotated[bool, option("-r", panel=OUTPUT, help="The same as --show reasoning")] = False
@@ -259,7 +268,10 @@ class PrintingOptions:
     output: Annotated[
         str | None,
         option(
-            "-o", "--output", panel=OUTPUT, type=types.Path(), 
+            "-o",
+            "--output",
+            panel=OUTPUT,
+            type=types.Path(),
             help="Replace this file, only once the whole result is there",
         ),
     ] = None
@@ -279,8 +291,12 @@ class PrettyOptions:
 
 
 _BASE_URL = option(
-    "--base-url", panel=SENDING, type=types.Text("URL"),  variables=("AIMLAPI_BASE_URL",),
-    help="The API [env: AIMLAPI_BASE_URL]", default=DEFAULT_BASE_URL,
+    "--base-url",
+    panel=SENDING,
+    type=types.Text("URL"),
+    variables=("AIMLAPI_BASE_URL",),
+    help="The API [env: AIMLAPI_BASE_URL]",
+    default=DEFAULT_BASE_URL,
 )
 
 
@@ -301,7 +317,7 @@ class SendingOptions:
         option(
             "--timeout",
             panel=SENDING,
-            type=types.Seconds(), 
+            type=types.Seconds(),
             help="The longest silence",
             default="600",
         ),
@@ -311,7 +327,7 @@ class SendingOptions:
         option(
             "--connect-timeout",
             panel=SENDING,
-            type=types.Seconds(), 
+            type=types.Seconds(),
             help="For connecting",
             default="10",
         ),
@@ -319,15 +335,16 @@ class SendingOptions:
     retries: Annotated[
         int,
         option(
-            "--retries", panel=SENDING, type=types.Number(0, 100, whole=True), 
-            help="Tries after a failure that cost nothing", default="2",
+            "--retries",
+            panel=SENDING,
+            type=types.Number(0, 100, whole=True),
+            help="Tries after a failure that cost nothing",
+            default="2",
         ),
     ] = 2
     request_id: Annotated[
         str | None,
-        option(
-            "--request-id", panel=SENDING, type=types.RequestId(),  help="Send it as X-Client-Request-Id"
-        ),
+        option("--request-id", panel=SENDING, type=types.RequestId(), help="Send it as X-Client-Request-Id"),
     ] = None
     dry_run: Annotated[
         bool, option("--dry-run", panel=SENDING, help="Print the request body instead of sending it")
@@ -355,7 +372,7 @@ class CostOptions:
             "--period",
             panel=COST,
             from_variable=False,
-            type=types.Period(), 
+            type=types.Period(),
             help="What this key spent, by model",
         ),
     ] = None
