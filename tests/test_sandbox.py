@@ -236,7 +236,7 @@ def test_logprobs_come_when_asked_for(shared: str) -> None:
     logprobs = chat(shared, "é b", logprobs=True, top_logprobs=2).choice["logprobs"]["content"]
     assert [token["token"] for token in logprobs] == ["é", " b"]
     assert logprobs[0]["bytes"] == list("é".encode())
-    assert logprobs[0]["top_logprobs"][0]["token"] == "é"  # noqa: S105  a token of text, not a secret
+    assert logprobs[0]["top_logprobs"][0]["token"] == "é"
     streamed = chat(shared, "é b", logprobs=True, stream=True).chunks
     pieces = [chunk["choices"][0]["logprobs"] for chunk in streamed if chunk["choices"][0]["logprobs"]]
     assert [piece["content"][0]["token"] for piece in pieces] == ["é", " b"]
@@ -879,7 +879,7 @@ def test_stops_listening_when_done() -> None:
 
 # Around a command
 
-RUN = "import sys; from qwen_cli.sandbox import parse_fault, run; sys.exit(run(sys.argv[1:]))"
+RUN = "import sys; from qwen_cli.sandbox import run; sys.exit(run(sys.argv[1:]))"
 PRINT_PLACE = "import os; print(os.environ['AIMLAPI_BASE_URL'], os.environ['AIMLAPI_API_KEY'])"
 
 
@@ -940,7 +940,10 @@ def test_returns_the_status_of_the_command(command: tuple[str, ...], status: int
 def test_says_when_the_command_cannot_start(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("true\n")
-    for command, status in (("no-such-command", 127), (str(plain), 126), (str(tmp_path), 126)):
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    for command, status in (("no-such-command", 127), (str(script), 127), (str(plain), 126), (str(tmp_path), 126)):
         done = sandboxed(command)
         assert done.returncode == status
         assert done.stderr.startswith(f"qwen-cli: {command}: ")
@@ -1025,3 +1028,49 @@ def test_clients_that_hang_up_leave_no_trace(tmp_path: Path) -> None:
     deadly = "import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL); " + RUN
     done = sandboxed(sys.executable, str(client), code=deadly)
     assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
+
+
+# Around the program itself
+
+PROGRAM = (sys.executable, "-m", "qwen_cli")
+
+
+def qwen(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program with nothing on standard input, and no settings of the caller's."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("QWEN_CLI_", "AIML"))}
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env=plain,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_program_asks_its_own_sandbox() -> None:
+    done = qwen("sandbox", "--", *PROGRAM, "ask", "Is anybody there?")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Is anybody there?\n", "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "stdout"),
+    [
+        ("429*1", 0, "one two three four\n"),
+        ("500", 5, ""),
+        ("cut", 6, ""),
+        ("garbage", 9, ""),
+        ("length", 8, "one two\n"),
+    ],
+)
+def test_the_program_meets_the_faults(fault: str, status: int, stdout: str) -> None:
+    done = qwen("sandbox", "--fault", fault, "--", *PROGRAM, "ask", "one two three four")
+    assert (done.returncode, done.stdout) == (status, stdout)
+    assert all(line.startswith("qwen-cli: ") for line in done.stderr.splitlines())
+
+
+def test_an_unknown_fault_is_a_usage_error() -> None:
+    done = qwen("sandbox", "--fault", "404", "--", "true")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ", ".join(FAULTS) in done.stderr

@@ -13,13 +13,13 @@ __all__ = ["FAULTS", "Fault", "parse_fault", "run", "serving"]
 
 def run(command: Sequence[str], *, faults: Sequence[Fault] = ()) -> int:
     """Run `command` against a sandbox of its own and return its exit status; see `process.run`."""
-    from qwen_cli.sandbox import process  # noqa: PLC0415  only who serves pays for the server
+    from qwen_cli.sandbox import process
 
     return process.run(command, faults=faults)
 
 
 def serving(*, faults: Sequence[Fault] = ()) -> AbstractContextManager[str]:
     """Serve on an ephemeral port of 127.0.0.1 while the context lasts; its value is the base URL, ending in `/v1`."""
-    from qwen_cli.sandbox import server  # noqa: PLC0415  as above
+    from qwen_cli.sandbox import server
 
     return server.serving(faults=faults)

@@ -1,15 +1,17 @@
 """The sandbox around a command, as `xvfb-run` is: start, run, pass the signals on, return the command's status."""
 
+import gc
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
+from qwen_cli.output import complain, standard_output
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
+from qwen_cli.signals import die_of
 
 API_KEY = "sandbox"
 """Any key opens the sandbox; this one says where it is from."""
@@ -40,6 +42,8 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = ()) -> int:
     An interrupt is the command's to handle, SIGTERM and SIGHUP are passed on to it. Without a command the sandbox says
     where it is and serves until a signal ends the process. To be called from the main thread.
     """
+    # A program of one request may do without; a server may not.
+    gc.enable()
     with serving(faults=faults) as base_url:
         if not command:
             _announce(base_url)
@@ -51,14 +55,16 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = ()) -> int:
 
 
 def _announce(base_url: str) -> None:
-    sys.stdout.write(f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n")
-    sys.stdout.flush()
+    exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
+    standard_output().write(exports.encode())
 
 
 def _wait_for_signal() -> NoReturn:
-    """Wait for the signal that ends this process, with nothing of ours in its way."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Wait for the signal that ends this process."""
+    for signum in (signal.SIGINT, *_FORWARDED):
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            # By default the first process of a container wouldn't notice.
+            signal.signal(signum, lambda number, _frame: die_of(number))
     while True:
         signal.pause()
 
@@ -84,12 +90,14 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
         if signal.getsignal(signum) is not signal.SIG_IGN
     }
     try:
-        child = subprocess.Popen(command, env=env)  # noqa: S603  running the user's own command is the purpose
+        child = subprocess.Popen(command, env=env)  # noqa: S603 -- running the user's own command is the purpose
         for signum in early:
             child.send_signal(signum)
         status = child.wait()
     except FileNotFoundError:
-        return _complain(f"{command[0]}: command not found", _NOT_FOUND)
+        # With a path it may as well be the script's interpreter that is missing.
+        reason = "no such file, or its interpreter is missing" if "/" in command[0] else "command not found"
+        return _complain(f"{command[0]}: {reason}", _NOT_FOUND)
     except OSError as error:
         return _complain(f"{command[0]}: {error.strerror}", _NOT_EXECUTABLE)
     finally:
@@ -99,5 +107,5 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    sys.stderr.write(f"qwen-cli: {message}\n")
+    complain(message)
     return status

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from itertools import islice
 from socketserver import ThreadingTCPServer
@@ -85,6 +86,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     server_version = "qwen-cli-sandbox"
+    sys_version = ""
     disable_nagle_algorithm = True
 
     _digest = ""
@@ -98,8 +100,10 @@ class Handler(BaseHTTPRequestHandler):
         # After these the position in the input is unknown.
         self.close_connection = True
         self._digest = _digest(self.requestline)
-        status = 405 if code == 501 else code  # noqa: PLR2004  the base class's word for an unknown method
-        self._send_refusal(ApiError(status, message or f"Bad request ({code})"))
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            # The base class's word for a method that nobody knows.
+            code, message = HTTPStatus.METHOD_NOT_ALLOWED, f"method: Expected GET or POST, Received {self.command}"
+        self._send_refusal(ApiError(code, message or HTTPStatus(code).phrase))
 
     def _answer(self) -> None:
         self._fault = None
@@ -111,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         except ApiError as error:
             self._send_refusal(error)
 
-    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815  names of http.server
+    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 -- names of http.server
 
     def _route(self, body: bytes) -> None:
         path, query = self._target()
@@ -211,10 +215,10 @@ class Handler(BaseHTTPRequestHandler):
             "statusCode": error.status,
             "timestamp": timestamp(),
         }
-        headers = {"Retry-After": "1"} if error.status == 429 else {}  # noqa: PLR2004  the status's own name
+        headers = {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else {}
         if self.close_connection:
             headers["Connection"] = "close"
-        if error.status == 405 and path in _METHODS:  # noqa: PLR2004  as above
+        if error.status == HTTPStatus.METHOD_NOT_ALLOWED and path in _METHODS:
             headers["Allow"] = _METHODS[path]
         self._fault = None
         self._send(error.status, _encode(body), headers)
