@@ -1,0 +1,105 @@
+"""How fast `qwen-cli` is, side by side with what people would use instead.
+
+    python3 benchmarks/run.py [--rounds N] [--only NAME]… [--json FILE] [--keep FOLDER]
+
+Sets itself up in a temporary folder: this project and its peers, each installed into a virtual environment of its own,
+and a local server in a process of its own. After a warm-up round everything runs in turn, round after round; a command
+that fails or prints something else than it should is no result and is listed as missing, with the reason. The exit
+status is 1 when a promise of the project was missed or a command that one is about gave no result.
+
+It needs Python 3.11 on Linux and openssl; curl, jq, bash, zsh, fish and gnome-keyring-daemon where they are installed.
+"""
+
+import argparse
+import contextlib
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import environment, report
+from benchmarks.measure import Command, Run, WrongResult, run
+from benchmarks.rows import PROMISES, Row, rows
+
+OURS = frozenset(promise.row for promise in PROMISES)
+"""The rows without which a promise is unproven."""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure qwen-cli beside its peers.")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="rounds after the warm-up (20)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only the rows with NAME in their name")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="set up there, use what is there, and leave it")
+    return parser.parse_args(argv)
+
+
+def note(text: str) -> None:
+    """Tell how far it has come."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def prepare(chosen: Sequence[Row]) -> tuple[dict[str, Command], dict[str, str]]:
+    """Set up each row and run it once; gives the commands that work, and why the others don't."""
+    commands: dict[str, Command] = {}
+    missing: dict[str, str] = {}
+    for row in chosen:
+        note(f"warming up: {row.name}")
+        try:
+            commands[row.name] = row.prepare()
+            run(commands[row.name])
+        except (environment.Missing, WrongResult) as error:
+            commands.pop(row.name, None)
+            missing[row.name] = str(error)
+    return commands, missing
+
+
+def measure(chosen: Sequence[Row], rounds: int) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """Run all rows in turn, in so many rounds; gives each row's runs, and why some have none."""
+    commands, missing = prepare(chosen)
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for number in range(rounds):
+        note(f"round {number + 1} of {rounds}")
+        for row in chosen:
+            if row.name in commands and number % row.every == 0:
+                try:
+                    runs[row.name].append(run(commands[row.name]))
+                except WrongResult as error:
+                    del commands[row.name], runs[row.name]
+                    missing[row.name] = str(error)
+    return runs, missing
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Set up, measure, print; returns the exit status."""
+    arguments = parse(argv)
+    with contextlib.ExitStack() as stack:
+        if arguments.keep:
+            arguments.keep.mkdir(parents=True, exist_ok=True)
+        folder = (arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))).resolve()
+        note(f"setting up in {folder}")
+        environment.install(folder / "qwen-cli", str(environment.PROJECT))
+        place = stack.enter_context(environment.place(folder))
+        wanted = arguments.only or [""]
+        chosen = [row for row in rows(place, stack) if any(name in row.name for name in wanted)]
+        runs, missing = measure(chosen, arguments.rounds)
+    figures = {name: report.summarise(row) for name, row in runs.items()}
+    verdicts = [report.judge(promise, figures) for promise in PROMISES]
+    machine = f"{platform.machine()}, Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    heading = f"{time.strftime('%Y-%m-%d')}, {machine}"
+    lines = [heading, "", *report.table(figures, missing), "", *map(report.verdict_line, verdicts)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.record(heading, figures, missing, verdicts), indent=2) + "\n")
+    return int(any(verdict.holds is False for verdict in verdicts) or not OURS.isdisjoint(missing))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
