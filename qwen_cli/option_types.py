@@ -1,6 +1,7 @@
 """What an option's value may be: each type turns the words of a flag or variable into a value, or says why not."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -28,7 +29,7 @@ class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer C
 
 
 class Text(OneValue):
-    """Plain text, taken as it is. Bytes that are no UTF-8 reach Python as lone surrogates."""
+    """Plain text, taken as it is: UTF-8 whatever the locale is, in which Python has decoded it."""
 
     name = "text"
 
@@ -39,7 +40,7 @@ class Text(OneValue):
         text = str(value)
         if not text.isascii():
             where = f"the value of {param.opts[0]}" if isinstance(param, click.Option) else "the prompt"
-            decode_text(text.encode(errors="surrogateescape"), where)
+            return decode_text(os.fsencode(text), where)
         return text
 
 
@@ -166,7 +167,7 @@ class Json(OneValue):
         if text.startswith("@"):
             return load_json_file(text[1:])
         try:
-            return load_json(text)
+            return load_json(Text().convert(text, param, ctx))
         except ValueError as error:
             choices = "".join(f"{word}, " for word in self.words)
             self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
