@@ -1,13 +1,16 @@
 """What the benchmark runs in: virtual environments, a certificate, a server, a keyring, all below one folder."""
 
+import importlib.metadata
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,23 +62,46 @@ def install(folder: Path, *requirements: str) -> Path:
     binaries = folder / "bin"
     if not binaries.exists():
         venv.create(folder, with_pip=True, symlinks=True)
-    try:
-        call([str(binaries / "python"), "-m", "pip", "install", "--quiet", *requirements])
-    except subprocess.CalledProcessError as error:
-        reason = [line for line in error.stderr.splitlines() if line.startswith("ERROR")]
-        raise Missing(f"pip install {' '.join(requirements)}: {(reason or ['failed'])[-1]}") from None
+    call([str(binaries / "python"), "-m", "pip", "install", "--quiet", *requirements])
     return binaries
+
+
+def installed(folder: Path, names: Collection[str]) -> str:
+    """Which versions of these packages were installed below the folder."""
+    found = {
+        f"{name} {distribution.version}"
+        for packages in folder.glob("*/lib/python*/site-packages")
+        for distribution in importlib.metadata.distributions(path=[str(packages)])
+        if (name := distribution.name.replace("_", "-")) in names
+    }
+    return ", ".join(sorted(found))
+
+
+def machine() -> str:
+    """What the figures were taken on, and when."""
+    cpu = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    model = cpu[1] if cpu else platform.machine()
+    system = f"{platform.system()} {platform.release()}"
+    return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} x {model}, {system}, Python {platform.python_version()}"
 
 
 def call(argv: Sequence[str], *, text: str = "", env: Mapping[str, str] | None = None) -> str:
     """Run a command of the setting up, with the text on its standard input; returns its standard output."""
-    return subprocess.run(argv, input=text, env=env, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(argv, input=text, env=env, check=False, capture_output=True, text=True)
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
+        raise Missing(f"{' '.join(argv)}: {reason[-1]}")
+    return done.stdout
 
 
 @contextmanager
-def background(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[tuple[IO[str], IO[str]]]:
+def background(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, stderr: int | None = None
+) -> Iterator[tuple[IO[str], IO[str]]]:
     """A process that runs meanwhile; gives its standard input and output."""
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True) as process:
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env, text=True
+    ) as process:
         try:
             if process.stdin is None or process.stdout is None:
                 raise ValueError("both are pipes")
@@ -130,17 +156,14 @@ def keyring(place: Place, qwen_cli: Path) -> Iterator[Mapping[str, str]]:
     quiet = {**place.base_environment, "XDG_RUNTIME_DIR": str(runtime)}
     bus = [program("dbus-daemon"), "--session", "--nofork", "--nopidfile", "--print-address=1"]
     daemon = [program("gnome-keyring-daemon"), "--unlock", "--components=secrets", "--foreground"]
-    with background(bus, env=quiet) as (_, address):
+    with background(bus, env=quiet, stderr=subprocess.DEVNULL) as (_, address):
         env = {**quiet, "DBUS_SESSION_BUS_ADDRESS": address.readline().strip()}
-        with background(daemon, env=env) as (password, _):
+        with background(daemon, env=env, stderr=subprocess.DEVNULL) as (password, _):
             password.write("benchmark\n")
             password.close()
             await_secrets(env)
             stored = {**env, "AIMLAPI_BASE_URL": f"http://127.0.0.1:{place.port}/v1"}
-            try:
-                call([str(qwen_cli), "key", "set"], text=server.KEY, env=stored)
-            except subprocess.CalledProcessError as error:
-                raise Missing(f"the key could not be stored: {error.stderr.strip()}") from None
+            call([str(qwen_cli), "key", "set"], text=server.KEY, env=stored)
             yield env
 
 

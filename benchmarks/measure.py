@@ -41,7 +41,10 @@ SLOWNESS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run took: seconds from its start, or from the end of its input where that was slow; and bytes."""
+    """What one run took: seconds from its start, or from the end of its input where that was slow; and bytes.
+
+    The peak is that of the largest process, and never below the 9 MB of the one that starts them.
+    """
 
     wall: float
     first_byte: float | None
@@ -78,13 +81,13 @@ def run(command: Command) -> Run:
         process.wait()
         figures = reported.read().split()
         errors.seek(0)
-        message = errors.read().decode(errors="replace").strip()
+        last_words = errors.read().decode(errors="replace").strip().splitlines()[-1:]
     if not figures:
-        raise WrongResult(message or "it could not be started")
+        raise WrongResult(": ".join(["it could not be started", *last_words]))
     start, end, status, cpu, peak = map(float, figures)
     wrong = f"exit status {status:.0f}" if status else command.check(output)
     if wrong:
-        raise WrongResult(": ".join([wrong, *message.splitlines()[-1:]]))
+        raise WrongResult(": ".join([wrong, *last_words]))
     zero = start if input_ended is None else input_ended
     return Run(
         wall=end - zero,

@@ -102,18 +102,20 @@ def _ms(seconds: float | None) -> str:
 def verdict_line(verdict: Verdict) -> str:
     """One promise in words."""
     promise = verdict.promise
-    unit = "" if promise.other is None else f" x {promise.other} ({promise.other_figure})"
-    value = "not measured" if verdict.value is None else f"{verdict.value:.4g}"
     word = {None: "unknown", True: "holds", False: "MISSED"}[verdict.holds]
-    return f"{word:8} {promise.row} ({promise.figure}): {value}, at most {promise.at_most:g}{unit}"
+    # Only memory is promised in units of its own.
+    scale, unit = (1.0, f" x {promise.other}") if promise.other else (1e6, " MB")
+    value = "not measured" if verdict.value is None else f"{verdict.value / scale:.2f}"
+    figures = promise.figure if promise.other_figure == "wall" else f"{promise.figure} / {promise.other_figure}"
+    return f"{word:7}  {promise.row}: {figures.replace('_', ' ')} {value}, at most {promise.at_most / scale:g}{unit}"
 
 
 def record(
-    heading: str, figures: Mapping[str, Figures], missing: Mapping[str, str], verdicts: Sequence[Verdict]
+    heading: Sequence[str], figures: Mapping[str, Figures], missing: Mapping[str, str], verdicts: Sequence[Verdict]
 ) -> dict[str, object]:
     """Everything for `--json`: seconds and bytes."""
     return {
-        "machine": heading,
+        "machine": list(heading),
         "rows": {name: {**asdict(row), "ratios": ratios(row, figures)} for name, row in figures.items()},
         "missing": dict(missing),
         "promises": [{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts],

@@ -4,7 +4,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,8 @@ BIG = 50_000_000
 SELDOM = 4
 """Slow rows run in every so many rounds."""
 
+CONNECT_LATE = ""
+"""The Python statement that keeps `qwen-cli` from connecting before its prompt is whole; empty while it never does."""
 IMPORT_HTTPX = "import sys; sys.modules['httpx._main'] = None; import httpx"
 OPENAI_STREAM = """\
 import os, sys, openai
@@ -100,6 +102,8 @@ def wrote(path: Path, text: str) -> Callable[[bytes], str | None]:
     def check(output: bytes) -> str | None:
         if output:
             return f"printed {output[:80]!r}…"
+        if not path.exists():
+            return f"{path.name} was not written"
         written = path.read_bytes()
         path.unlink()
         return _compare(text.encode(), written)
@@ -337,7 +341,19 @@ def waiting(place: Place) -> Iterator[Row]:
     argv = [str(ours(place) / "qwen-cli"), "ask"]
     slow = Command(argv=argv, env=env, check=says(PROMPT), slow_input=PROMPT.encode())
     yield Row(name=f"ask, slow input, {ROUND_TRIP}", prepare=lambda: slow, every=SELDOM)
+    yield Row(
+        name=f"ask, slow input, connecting late, {ROUND_TRIP}", prepare=lambda: connecting_late(slow), every=SELDOM
+    )
     slow_curl = partial(curl, place, port=place.far_port, slow_input=True)
     yield Row(name=f"curl, slow input, {ROUND_TRIP}", prepare=slow_curl, every=SELDOM)
     yield simple(f"ask, {ROUND_TRIP}", says(PROMPT), env, *argv, PROMPT)
     yield Row(name=f"curl, {ROUND_TRIP}", prepare=partial(curl, place, port=place.far_port))
+
+
+def connecting_late(command: Command) -> Command:
+    """The same with the connection made only when the request is ready."""
+    if not CONNECT_LATE:
+        raise Missing("qwen-cli never connects before that")
+    program, *arguments = command.argv
+    starter = f"{CONNECT_LATE}; from qwen_cli.__main__ import run; run()"
+    return replace(command, argv=[str(Path(program).with_name("python")), "-c", starter, *arguments])

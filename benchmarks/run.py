@@ -13,10 +13,8 @@ It needs Python 3.11 on Linux and openssl; curl, jq, bash, zsh, fish and gnome-k
 import argparse
 import contextlib
 import json
-import platform
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,8 +24,7 @@ from benchmarks import environment, report
 from benchmarks.measure import Command, Run, WrongResult, run
 from benchmarks.rows import PROMISES, Row, rows
 
-OURS = frozenset(promise.row for promise in PROMISES)
-"""The rows without which a promise is unproven."""
+PACKAGES = ("qwen-cli", "httpx", "typer", "keyring", "llm", "openai", "shell-gpt")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -37,7 +34,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="NAME", help="only the rows with NAME in their name")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="set up there, use what is there, and leave it")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return arguments
 
 
 def note(text: str) -> None:
@@ -89,17 +89,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = stack.enter_context(environment.place(folder))
         wanted = arguments.only or [""]
         chosen = [row for row in rows(place, stack) if any(name in row.name for name in wanted)]
+        promises = [promise for promise in PROMISES if promise.row in {row.name for row in chosen}]
         runs, missing = measure(chosen, arguments.rounds)
+        heading = [environment.machine(), environment.installed(folder, PACKAGES)]
     figures = {name: report.summarise(row) for name, row in runs.items()}
-    verdicts = [report.judge(promise, figures) for promise in PROMISES]
-    machine = f"{platform.machine()}, Python {platform.python_version()}, {platform.system()} {platform.release()}"
-    heading = f"{time.strftime('%Y-%m-%d')}, {machine}"
-    lines = [heading, "", *report.table(figures, missing), "", *map(report.verdict_line, verdicts)]
+    verdicts = [report.judge(promise, figures) for promise in promises]
+    lines = [*heading, "", *report.table(figures, missing), "", *map(report.verdict_line, verdicts)]
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(report.record(heading, figures, missing, verdicts), indent=2) + "\n")
-    return int(any(verdict.holds is False for verdict in verdicts) or not OURS.isdisjoint(missing))
+    return int(any(verdict.holds is False or verdict.promise.row in missing for verdict in verdicts))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except environment.Missing as error:
+        sys.exit(f"cannot be set up: {error}")
