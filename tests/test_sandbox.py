@@ -357,6 +357,21 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "an unknown field": {"top_k": 5},
     "an assistant without content": {"messages": [{"role": "assistant"}, {"role": "user", "content": "x"}]},
     "no messages": {"messages": []},
+    "strict as null": {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "a", "strict": None}},
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {}, "strict": None}}],
+    },
+    "messages with everything": {
+        "messages": [
+            {"role": "system", "content": [{"type": "text", "text": "x"}], "name": "n"},
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}], "refusal": None},
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}],
+            },
+            {"role": "tool", "content": "x", "tool_call_id": "c", "name": None},
+        ]
+    },
     "a tool choice without tools": {"tool_choice": "required"},
 }
 
@@ -532,7 +547,7 @@ JUNK = st.sampled_from(
 WORDS = st.sampled_from(["a", "weather", "two words", "", PIXEL, "https://example.org/a.png", "ftp://example.org"])
 
 
-ODDS = 25
+ODDS = 60
 
 
 @st.composite
@@ -1009,17 +1024,20 @@ def test_clients_that_hang_up_leave_no_trace(tmp_path: Path) -> None:
     """Not even where SIGPIPE has its deadly default, as in the program."""
     client = tmp_path / "client.py"
     client.write_text(
-        "import json, os, socket, struct\n"
+        "import json, os, socket, struct, time\n"
         "from urllib.parse import urlsplit\n"
         "url = urlsplit(os.environ['AIMLAPI_BASE_URL'])\n"
         f"body = json.dumps({asking('word ' * 50_000, stream=True)!r}).encode()\n"
         "head = b'POST /v1/chat/completions HTTP/1.1\\r\\nAuthorization: Bearer k\\r\\n'\n"
         "whole = head + b'Content-Length: %d\\r\\n\\r\\n' % len(body) + body\n"
         "for sent in (b'', b'POST', head, whole[:-5], whole, whole, whole):\n"
-        "    with socket.create_connection((url.hostname, url.port)) as client:\n"
-        "        client.sendall(sent)\n"
-        "        if sent is whole: client.recv(10)\n"
-        "        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))\n"
+        "    for abruptly in (True, False):\n"
+        "        with socket.create_connection((url.hostname, url.port)) as client:\n"
+        "            client.sendall(sent)\n"
+        "            if abruptly:\n"
+        "                if sent is whole: client.recv(10)\n"
+        "                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))\n"
+        "time.sleep(0.5)\n"
         "import http.client\n"
         "connection = http.client.HTTPConnection(url.netloc)\n"
         "connection.request('GET', '/v1/models')\n"
