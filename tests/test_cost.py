@@ -1,0 +1,318 @@
+"""`cost` says what a request, saved answers and the account have cost."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from qwen_cli.answer import Answer
+from qwen_cli.costs import FIGURES, figures, plain, read_saved, total
+from qwen_cli.errors import LocalError
+from tests.api_server import ApiServer, reply
+from tests.bodies import META, USAGE, Json, chunk, chunks, completion
+from tests.program import KEY, Program
+
+DOCUMENTED = (
+    "prompt_tokens\t11\n"
+    "completion_tokens\t42\n"
+    "reasoning_tokens\t30\n"
+    "total_tokens\t53\n"
+    "credits_used\t260\n"
+    "usd_spent\t0.00013\n"
+)
+
+
+def test_prints_the_figures_of_the_response_instead_of_the_answer(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("cost", "hi")
+    assert (result.status, result.text, result.stderr) == (0, DOCUMENTED, "")
+    assert api.request.json["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_json_prints_one_object(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.", meta=None)))
+    result = qwen("cost", "--json", "hi")
+    assert (result.status, result.text.count("\n")) == (0, 1)
+    assert json.loads(result.text) == {
+        "prompt_tokens": 11,
+        "completion_tokens": 42,
+        "reasoning_tokens": 30,
+        "total_tokens": 53,
+        "credits_used": None,
+        "usd_spent": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "unknown"),
+    [
+        pytest.param({"usage": None, "meta": None}, FIGURES, id="null"),
+        pytest.param({"usage": {}, "meta": {}}, FIGURES, id="empty"),
+        pytest.param({"meta": {"usage": None}}, ("credits_used", "usd_spent"), id="no cost"),
+        pytest.param({"usage": {**USAGE, "completion_tokens_details": None}}, ("reasoning_tokens",), id="no details"),
+    ],
+)
+def test_a_figure_that_the_server_did_not_give_is_a_dash(
+    qwen: Program, api: ApiServer, fields: Json, unknown: Sequence[str]
+) -> None:
+    api.answer(reply(completion("Hello.", **fields)))
+    result = qwen("cost", "hi")
+    found = dict(line.split("\t") for line in result.text.splitlines())
+    known = dict(line.split("\t") for line in DOCUMENTED.splitlines())
+    assert result.status == 0
+    assert found == known | dict.fromkeys(unknown, "-")
+
+
+@pytest.mark.parametrize(
+    ("spent", "printed"),
+    [(1e-07, "0.0000001"), (1.5e-10, "0.00000000015"), (0, "0"), (12.0, "12"), (1e22, "1" + 22 * "0"), (0.10, "0.1")],
+)
+def test_figures_are_plain_decimals_never_exponents(qwen: Program, api: ApiServer, spent: float, printed: str) -> None:
+    api.answer(*[reply(completion("Hello.", meta={"usage": {"credits_used": 1, "usd_spent": spent}}))] * 2)
+    assert f"usd_spent\t{printed}\n" in qwen("cost", "hi").text
+    assert f'"usd_spent":{printed}}}' in qwen("cost", "--json", "hi").text
+
+
+def test_an_answer_that_is_not_whole_has_cost_something_all_the_same(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion(None, finish_reason="length")))
+    result = qwen("cost", "hi")
+    assert (result.status, result.text) == (0, DOCUMENTED)
+
+
+def test_writes_to_a_file(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("cost", "-o", "cost.tsv", "hi")
+    assert (result.status, result.stdout, qwen.files()) == (0, b"", {"cost.tsv": DOCUMENTED.encode()})
+
+
+class TestSaved:
+    """`--saved` sums what `json` has printed, and sends nothing."""
+
+    def test_sums_bodies_and_chunk_lines_from_files_and_standard_input(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(reply(completion("One.")))
+        assert qwen("json", "-o", "body.json", "hi").status == 0
+        qwen.file("pretty.json", json.dumps(completion("Two."), indent=2))
+        lines = "".join(f"{json.dumps(each)}\n" for each in chunks("Three."))
+        result = qwen("cost", "--saved", "body.json", "-", "pretty.json", input=lines)
+        assert (result.status, result.stderr) == (0, "")
+        assert result.text == (
+            "responses\t3\n"
+            "prompt_tokens\t33\n"
+            "completion_tokens\t126\n"
+            "reasoning_tokens\t90\n"
+            "total_tokens\t159\n"
+            "credits_used\t780\n"
+            "usd_spent\t0.00039\n"
+        )
+        assert len(api.requests) == 1
+
+    def test_many_answers_may_share_a_file(self, qwen: Program) -> None:
+        first = [json.dumps(each) for each in chunks("One.")]
+        second = [json.dumps(each | {"id": "chatcmpl-2"}) for each in chunks("Two.")]
+        qwen.file("all", "\n".join([*first, *second, json.dumps(completion()), json.dumps(completion())]))
+        result = qwen("cost", "--saved", "--json", "all")
+        assert result.status == 0
+        assert json.loads(result.text)["responses"] == 4
+        assert json.loads(result.text)["total_tokens"] == 4 * 53
+
+    def test_says_which_figures_are_sums_of_some_only(self, qwen: Program) -> None:
+        qwen.file("a", json.dumps(completion()))
+        qwen.file("b", json.dumps(completion(meta=None)))
+        qwen.file("c", json.dumps(completion(meta=None)))
+        result = qwen("cost", "--saved", "a", "b", "c")
+        assert result.status == 0
+        assert "usd_spent\t0.00013\n" in result.text
+        assert result.stderr.splitlines() == [
+            f"qwen-cli: 2 of 3 responses do not say their {name}: the sum is without them"
+            for name in ("credits_used", "usd_spent")
+        ]
+        assert qwen("cost", "--saved", "-q", "a", "b").stderr == ""
+
+    def test_a_figure_that_none_of_them_gives_is_a_dash(self, qwen: Program) -> None:
+        qwen.file("a", json.dumps(completion(meta=None)))
+        result = qwen("cost", "--saved", "a", "a")
+        assert (result.status, result.stderr) == (0, "")
+        assert result.text.endswith("credits_used\t-\nusd_spent\t-\n")
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            ('{"a": 1}', "something else"),
+            ("[1, 2]", "something else"),
+            ('{"choices": []} {"usage": ', "line 1"),
+            ('{"choices": []}\n\nHello.', "line 3"),
+            (b'{"choices": []}\xff', "offset 15"),
+            ('{"choices": [], "usage": 7}', "usage"),
+            ('{"choices": [], "usage": {"total_tokens": "7"}}', "total_tokens"),
+            ("[" * 100_000, "not saved output"),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_a_file_of_something_else_ends_with_7_and_names_it(
+        self, qwen: Program, content: str | bytes, reason: str
+    ) -> None:
+        qwen.file("good", json.dumps(completion()))
+        qwen.file("odd", content)
+        result = qwen("cost", "--saved", "good", "odd")
+        assert (result.status, result.stdout) == (7, b"")
+        assert result.message.startswith("odd ")
+        assert reason in result.message
+
+    def test_a_missing_file_ends_with_7(self, qwen: Program) -> None:
+        result = qwen("cost", "--saved", "gone")
+        assert (result.status, result.message) == (7, "cannot read gone: No such file or directory")
+
+    def test_no_file_at_all_is_a_usage_error(self, qwen: Program) -> None:
+        result = qwen("cost", "--saved")
+        assert result.status == 2
+        assert "--saved" in result.message
+
+    def test_needs_no_key(self, qwen: Program) -> None:
+        qwen.file("a", json.dumps(completion()))
+        assert qwen("cost", "--saved", "a", env={"AIMLAPI_API_KEY": None}).status == 0
+
+
+class TestAccount:
+    """`--period` and `--balance` ask the account."""
+
+    REPORT: Json = {  # noqa: RUF012 -- a constant
+        "spend": 1.25,
+        "requests": 7,
+        "models": [
+            {"model": "alibaba/qwen3.6-35b-a3b", "spend": 1e-06, "requests": 5},
+            {"model": "another", "spend": 1.2, "requests": None},
+        ],
+        "groups": [],
+    }
+
+    def test_balance_is_what_is_left(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(*[reply({"current_balance": 123.45, "currency": "USD"})] * 2)
+        result = qwen("cost", "--balance")
+        assert (result.status, result.text, result.stderr) == (0, "usd_balance\t123.45\n", "")
+        assert json.loads(qwen("cost", "--balance", "--json").text) == {"usd_balance": 123.45}
+        assert {(sent.method, sent.path, sent.body) for sent in api.requests} == {("GET", "/v2/billing", b"")}
+        assert api.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+    def test_period_is_what_was_spent_by_model(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(*[reply(self.REPORT)] * 2)
+        result = qwen("cost", "--period", "7d")
+        assert (result.status, result.stderr) == (0, "")
+        assert result.text == (
+            "period\t7d\n"
+            "usd_spent\t1.25\n"
+            "requests\t7\n"
+            "usd_spent:alibaba/qwen3.6-35b-a3b\t0.000001\n"
+            "requests:alibaba/qwen3.6-35b-a3b\t5\n"
+            "usd_spent:another\t1.2\n"
+            "requests:another\t-\n"
+        )
+        assert api.requests[0].path == "/v2/usage/detail?period=7d"
+        assert json.loads(qwen("cost", "--period", "7d", "--json").text) == {
+            "period": "7d",
+            "usd_spent": 1.25,
+            "requests": 7,
+            "models": [
+                {"model": "alibaba/qwen3.6-35b-a3b", "usd_spent": 1e-06, "requests": 5},
+                {"model": "another", "usd_spent": 1.2, "requests": None},
+            ],
+        }
+
+    def test_the_name_of_a_model_cannot_break_a_line(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(reply({"spend": 1, "requests": 1, "models": [{"model": "a\tb\nc\x1b[2J", "spend": 1}]}))
+        result = qwen("cost", "--period", "24h")
+        assert result.text.splitlines()[3:] == ["usd_spent:a b c\\x1b[2J\t1", "requests:a b c\\x1b[2J\t-"]
+
+    @pytest.mark.parametrize("flags", [("--period", "1h"), ("--balance",)], ids=" ".join)
+    def test_takes_no_prompt_and_reads_no_standard_input(
+        self, qwen: Program, api: ApiServer, flags: tuple[str, ...]
+    ) -> None:
+        result = qwen("cost", *flags, "hi")
+        assert result.status == 2
+        assert "--period" in result.message
+        assert not api.requests
+
+    @pytest.mark.parametrize("preview", ["--dry-run", "--curl"])
+    def test_has_no_request_to_preview(self, qwen: Program, api: ApiServer, preview: str) -> None:
+        result = qwen("cost", "--balance", preview)
+        assert result.status == 2
+        assert preview in result.message
+        assert not api.requests
+
+    def test_a_rejected_key_ends_with_3(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(reply({"message": "Invalid key", "statusCode": 401}, status=401))
+        result = qwen("cost", "--balance")
+        assert (result.status, result.stdout) == (3, b"")
+        assert "Invalid key" in result.message
+
+
+SCALES = st.decimals(min_value=0, max_value=10**12, allow_nan=False, places=9)
+
+
+@given(SCALES)
+def test_a_plain_figure_is_the_same_number_without_an_exponent(figure: Decimal) -> None:
+    text = plain(figure)
+    assert set(text) <= set("0123456789.")
+    assert Decimal(text) == figure
+    assert not text.endswith(".")
+    assert "." not in text or not text.endswith("0")
+
+
+COUNTS = st.none() | st.integers(0, 10**9)
+
+
+@st.composite
+def saved_answers(draw: st.DrawFn) -> tuple[str, list[Json]]:
+    """Text as `json` saves it, and for each answer in it the usage and meta that it says."""
+    parts: list[str] = []
+    told: list[Json] = []
+    for number in range(draw(st.integers(0, 5))):
+        usage = draw(st.none() | st.just(USAGE) | st.fixed_dictionaries({"prompt_tokens": COUNTS}))
+        meta = draw(st.none() | st.just(META))
+        told.append({"usage": usage, "meta": meta})
+        layout = {"indent": draw(st.sampled_from([None, 2])), "ensure_ascii": draw(st.booleans())}
+        content = draw(st.text(max_size=10))
+        if draw(st.booleans()):
+            documents = [completion(content, usage=usage, meta=meta)]
+        else:
+            documents = [chunk(content, finish_reason="stop"), chunk(choices=[], usage=usage), chunk(meta=meta)]
+        for document in documents:
+            text = json.dumps(document | {"id": f"chatcmpl-{number}"}, **layout)  # type: ignore[arg-type]
+            parts.append(text + draw(st.sampled_from(["\n", "\r\n", " ", "", "\n\n"])))
+    return draw(st.sampled_from(["", "\n", " "])) + "".join(parts), told
+
+
+@given(saved_answers())
+def test_every_saved_answer_counts_once_in_any_layout(case: tuple[str, list[Json]]) -> None:
+    text, told = case
+    answers = list(read_saved(text, "saved"))
+    assert [(answer.usage, answer.meta_usage) for answer in answers] == [
+        (each["usage"] or None, (each["meta"] or {}).get("usage")) for each in told
+    ]
+    values, _ = total(answers)
+    assert values["responses"] == len(told)
+    counts = [each["usage"]["prompt_tokens"] for each in told if each["usage"]]
+    known = [count for count in counts if count is not None]
+    assert values["prompt_tokens"] == (sum(known) if known else None)
+
+
+@given(st.text())
+def test_no_text_upsets_the_reader_of_saved_answers(text: str) -> None:
+    told = ""
+    answers: list[Answer] = []
+    try:
+        answers += read_saved(text, "saved")
+    except LocalError as error:
+        told = str(error)
+    # Text at random is no response: it is empty, or refused by the file's name.
+    assert told.startswith("saved ") if text.strip(" \t\r\n") else not told
+    assert not answers
+
+
+def test_figures_come_in_the_documented_order() -> None:
+    known: dict[str, Any] = dict(figures(Answer(usage=USAGE, meta_usage=META["usage"])))
+    assert list(known) == [line.split("\t")[0] for line in DOCUMENTED.splitlines()]
+    assert tuple(known) == FIGURES
