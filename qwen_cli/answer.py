@@ -3,15 +3,15 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from qwen_cli.api_error import error_event
+from qwen_cli.api_error import error_within
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 
 JsonObject = dict[str, Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class ToolCall:
     """A function that the model wants called; `arguments` is JSON text, if the model kept to it."""
 
@@ -33,7 +33,7 @@ class ToolCall:
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class Answer:
     """What is known of an answer: all of it once a completion was read, or what a stream has brought so far.
 
@@ -50,8 +50,7 @@ class Answer:
     meta_usage: JsonObject | None = None
 
 
-@dataclass(frozen=True)
-class Delta:
+class Delta(NamedTuple):
     """What one chunk adds."""
 
     content: str = ""
@@ -61,6 +60,8 @@ class Delta:
 def read_completion(body: bytes) -> Answer:
     """Read the body of a whole response; ProtocolError where it is not one."""
     response = _object(parse_json(body, "the response"), "the response")
+    if failure := error_within(response, "the response holds an error"):
+        raise failure
     choice = _first_choice(response, "the response")
     if choice is None:
         raise ProtocolError("the response has no choices")
@@ -98,7 +99,7 @@ class ChunkReader:
         """Read the JSON of one chunk; ProtocolError where it is not one, or the error that it carries."""
         what = "a chunk of the stream"
         chunk = _object(parse_json(data, what), what)
-        if failure := error_event(chunk):
+        if failure := error_within(chunk, "the stream broke off with an error"):
             raise failure
         answer = self._answer
         read_usage(answer, chunk)

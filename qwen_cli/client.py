@@ -8,6 +8,7 @@ from typing import Final
 from qwen_cli import __version__, retrying
 from qwen_cli.api_error import refusal
 from qwen_cli.credentials import Key
+from qwen_cli.dialling import Dial
 from qwen_cli.endpoint import Endpoint
 from qwen_cli.errors import NetworkError, ProtocolError, QwenError
 from qwen_cli.http import httpx
@@ -93,8 +94,11 @@ _BOM: Final = "\ufeff".encode()
 class Client:
     """Sends requests to one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, key: Key | None, sending: SendingOptions, notes: Notes) -> None:
+    def __init__(
+        self, endpoint: Endpoint, key: Key | None, sending: SendingOptions, notes: Notes, dial: Dial | None = None
+    ) -> None:
         self._endpoint = endpoint
+        self._dial = dial
         self._sending = sending
         self._notes = notes
         self._headers = {"User-Agent": f"qwen-cli/{__version__}"}
@@ -117,7 +121,7 @@ class Client:
     def _open(self, method: str, url: str, body: bytes | None) -> Iterator[Reply]:
         headers = self._headers | ({} if body is None else {"Content-Type": "application/json"})
         timeout = httpx.Timeout(self._sending.timeout, connect=self._sending.connect_timeout, pool=None)
-        with open_client(self._endpoint, headers, timeout) as client:
+        with open_client(self._endpoint, self._dial, headers, timeout) as client:
             started = time.monotonic()
             response = self._send(client, client.build_request(method, url, content=body))
             try:

@@ -1,6 +1,6 @@
 """The base URL: where requests go, and which stored key may go with them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from qwen_cli.errors import InvalidUsage
@@ -8,8 +8,7 @@ from qwen_cli.errors import InvalidUsage
 DEFAULT_BASE_URL = "https://api.aimlapi.com/v1"
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A server that speaks the protocol. `account` is the user name of its key in the keyring: host[:port]."""
 
     base_url: str

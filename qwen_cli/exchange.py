@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_cli.credentials import Key, find_key
+from qwen_cli.dialling import Dial, is_proxied
 from qwen_cli.endpoint import Endpoint, parse_endpoint
 from qwen_cli.errors import IncompleteAnswer, NetworkError, QwenError
 from qwen_cli.inputs import StandardInput
@@ -31,13 +31,14 @@ def prepare(
     """Read and check all that the request is made of; what can fail without waiting comes first."""
     endpoint = parse_endpoint(sending.base_url)
     fields = build_fields(request, stream=stream)
-    key = None if sending.dry_run or sending.curl else find_key(endpoint)
+    is_preview = sending.dry_run or sending.curl
+    dial = None if is_preview or is_proxied(endpoint) else Dial(endpoint)
+    key = None if is_preview else find_key(endpoint)
     messages = read_messages(words, asking, StandardInput(notes.note))
-    return Exchange({"model": fields.pop("model"), "messages": messages} | fields, endpoint, key, sending, notes)
+    return Exchange({"model": fields.pop("model"), "messages": messages} | fields, endpoint, key, sending, notes, dial)
 
 
-@dataclass(frozen=True)
-class Exchange:
+class Exchange(NamedTuple):
     """A request that is ready to be sent."""
 
     body: Body
@@ -45,6 +46,7 @@ class Exchange:
     key: Key | None
     sending: SendingOptions
     notes: Notes
+    dial: Dial | None
 
     def preview(self, *, pretty: bool) -> str | None:
         """The request in print, if that is asked for instead of sending it."""
@@ -86,7 +88,7 @@ class Exchange:
     def _send(self) -> Iterator["Reply"]:
         from qwen_cli.client import Client
 
-        client = Client(self.endpoint, self.key, self.sending, self.notes)
+        client = Client(self.endpoint, self.key, self.sending, self.notes, self.dial)
         with client.post(self.endpoint.chat_url, encode_body(self.body)) as reply:
             yield reply
 

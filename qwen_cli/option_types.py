@@ -12,8 +12,8 @@ from qwen_cli.errors import LocalError
 from qwen_cli.inputs import decode_text, read_file
 from qwen_cli.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_WHOLE = r"[+-]?\d{1,300}"
 
 
 class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer Clicks only
@@ -103,9 +103,9 @@ class Number(OneValue):
 
 def as_number(text: str) -> int | float | None:
     """What JSON would call a number (and `+1`, `.5`, `1.`): no `nan`, no infinity, no `1_000`."""
-    if _WHOLE.fullmatch(text):
+    if re.fullmatch(_WHOLE, text, re.ASCII):
         return int(text)
-    if _NUMBER.fullmatch(text) and (number := float(text)) not in (float("inf"), float("-inf")):
+    if re.fullmatch(_NUMBER, text, re.ASCII) and (number := float(text)) not in (float("inf"), float("-inf")):
         return number
     return None
 

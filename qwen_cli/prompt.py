@@ -12,7 +12,7 @@ Message = dict[str, Any]
 
 STDIN = "-"
 
-_DATA_URI = re.compile(r"data:image/(?:jpe?g|png|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
+_DATA_URI = r"data:image/(?:jpe?g|png|gif|webp);base64,[A-Za-z0-9+/]+={0,2}"
 
 
 def read_messages(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[Message]:
@@ -94,7 +94,7 @@ def _image_part(source: str, detail: str | None) -> dict[str, Any]:
 
 def _image_url(source: str) -> str:
     """An https: URL or a data: URI as it is; a file as a data: URI."""
-    if source.startswith("https://") or _DATA_URI.fullmatch(source):
+    if source.startswith("https://") or re.fullmatch(_DATA_URI, source):
         return source
     if source.startswith(("http://", "data:")):
         raise InvalidUsage("an --image URL must be https: or a base64 data: URI of a JPEG, PNG, GIF or WEBP")
