@@ -19,14 +19,21 @@ TYPER = "import typer"
 CURL = "curl"
 LLM = "llm --no-stream -n"
 ROUND_TRIP = f"{2 * DELAY_MS} ms away"
+SLOW = f"ask, slow input, {ROUND_TRIP}"
+SLOW_LATE = f"{SLOW}, connecting late"
+SLOW_CURL = f"curl, slow input, {ROUND_TRIP}"
 
 CHUNKS = 20_000
 BIG = 50_000_000
 SELDOM = 4
 """Slow rows run in every so many rounds."""
 
-CONNECT_LATE = ""
-"""The Python statement that keeps `qwen-cli` from connecting before its prompt is whole; empty while it never does."""
+RUN_CONNECTING_LATE = """\
+from qwen_cli import __main__, exchange
+exchange.Dial  # fails where this is no longer the way to connect early
+exchange.Dial = lambda endpoint: None
+__main__.run()
+"""
 IMPORT_HTTPX = "import sys; sys.modules['httpx._main'] = None; import httpx"
 OPENAI_STREAM = """\
 import os, sys, openai
@@ -74,7 +81,8 @@ PROMISES = (
     Promise("stream -o FILE of 40,000", "wall", 2.3, "stream -o FILE of 20,000"),
     Promise("json of 50 MB", "peak", 100e6),
     Promise("json of 50 MB", "first_byte", 1.0, "json of 50 MB", "sent"),
-    Promise(f"ask, slow input, {ROUND_TRIP}", "first_byte", 1.0, f"curl, slow input, {ROUND_TRIP}", "first_byte"),
+    Promise(SLOW, "first_byte", 1.0, SLOW_LATE, "first_byte"),
+    Promise(SLOW, "first_byte", 1.0, SLOW_CURL, "first_byte"),
 )
 
 
@@ -340,20 +348,11 @@ def waiting(place: Place) -> Iterator[Row]:
     env["AIMLAPI_BASE_URL"] = f"https://127.0.0.1:{place.far_port}/v1"
     argv = [str(ours(place) / "qwen-cli"), "ask"]
     slow = Command(argv=argv, env=env, check=says(PROMPT), slow_input=PROMPT.encode())
-    yield Row(name=f"ask, slow input, {ROUND_TRIP}", prepare=lambda: slow, every=SELDOM)
-    yield Row(
-        name=f"ask, slow input, connecting late, {ROUND_TRIP}", prepare=lambda: connecting_late(slow), every=SELDOM
-    )
+    yield Row(name=SLOW, prepare=lambda: slow, every=SELDOM)
+    late_argv = [str(ours(place) / "python"), "-c", RUN_CONNECTING_LATE, "ask"]
+    late = replace(slow, argv=late_argv)
+    yield Row(name=SLOW_LATE, prepare=lambda: late, every=SELDOM)
     slow_curl = partial(curl, place, port=place.far_port, slow_input=True)
-    yield Row(name=f"curl, slow input, {ROUND_TRIP}", prepare=slow_curl, every=SELDOM)
+    yield Row(name=SLOW_CURL, prepare=slow_curl, every=SELDOM)
     yield simple(f"ask, {ROUND_TRIP}", says(PROMPT), env, *argv, PROMPT)
     yield Row(name=f"curl, {ROUND_TRIP}", prepare=partial(curl, place, port=place.far_port))
-
-
-def connecting_late(command: Command) -> Command:
-    """The same with the connection made only when the request is ready."""
-    if not CONNECT_LATE:
-        raise Missing("qwen-cli never connects before that")
-    program, *arguments = command.argv
-    starter = f"{CONNECT_LATE}; from qwen_cli.__main__ import run; run()"
-    return replace(command, argv=[str(Path(program).with_name("python")), "-c", starter, *arguments])
