@@ -1,0 +1,221 @@
+# Completion of qwen-cli for fish.
+# Generated from the options by scripts/generate.py; no Python runs when Tab is pressed.
+
+# COMMAND -> the caller's `valued` (flags that take a value) and `subcommands`.
+function __qwen_cli_command --no-scope-shadowing
+    set valued
+    set subcommands
+    switch $argv[1]
+        case ''
+            set subcommands ask stream json cost key sandbox
+        case 'ask'
+            set valued -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
+        case 'stream'
+            set valued -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
+        case 'json'
+            set valued -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
+        case 'cost'
+            set valued --period -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
+        case 'key'
+            set subcommands set status delete
+        case 'key set'
+            set valued --base-url
+        case 'key status'
+            set valued --base-url
+        case 'key delete'
+            set valued --base-url
+        case 'sandbox'
+            set valued --fault
+    end
+end
+
+# Read what stands before the cursor, into
+#     __qwen_cli_path   the command, `-` where nothing can be said any more
+#     __qwen_cli_flags  the flags given, without one that still awaits its value
+#     __qwen_cli_rest   the other command line, of `sandbox`
+function __qwen_cli_read
+    set -l tokens (commandline -opc)
+    set -l seen (string escape -- $tokens (commandline -ct) | string join ' ')
+    test "$seen" = "$__qwen_cli_seen"; and return
+    set -g __qwen_cli_seen $seen
+    set -g __qwen_cli_path ''
+    set -g __qwen_cli_flags
+    set -g __qwen_cli_rest
+    set -l valued
+    set -l subcommands
+    set -l awaiting
+    set -l ended
+    __qwen_cli_command ''
+    set -e tokens[1]
+    while set -q tokens[1]
+        set -l token $tokens[1]
+        if set -q awaiting[1]
+            set -a __qwen_cli_flags $awaiting
+            set awaiting
+        else if not set -q ended[1]; and test "$token" = --
+            set ended 1
+        else if not set -q ended[1]; and string match -q -- '--*=*' $token
+            set -a __qwen_cli_flags (string replace -r '=.*' '' -- $token)
+        else if not set -q ended[1]; and string match -q -- '--*' $token
+            if contains -- $token $valued
+                set awaiting $token
+            else
+                set -a __qwen_cli_flags $token
+            end
+        else if not set -q ended[1]; and string match -q -- '-?*' $token
+            # Short flags can be written together, the value of the last one with them.
+            set -l letters (string split '' -- (string sub -s 2 -- $token))
+            while set -q letters[1]
+                set -l flag -$letters[1]
+                set -e letters[1]
+                if contains -- $flag $valued; and not set -q letters[1]
+                    set awaiting $flag
+                else
+                    set -a __qwen_cli_flags $flag
+                    contains -- $flag $valued; and break
+                end
+            end
+        else if contains -- $token $subcommands
+            set __qwen_cli_path (string trim -- "$__qwen_cli_path $token")
+            set __qwen_cli_flags
+            __qwen_cli_command $__qwen_cli_path
+        else if contains -- "$__qwen_cli_path" 'sandbox'
+            set __qwen_cli_path -
+            set __qwen_cli_rest (string escape -- $tokens | string join ' ')' '(commandline -ct)
+            break
+        else if set -q subcommands[1]
+            set __qwen_cli_path -
+            break
+        end
+        set -e tokens[1]
+    end
+    if set -q awaiting[1]
+        set __qwen_cli_flags (string match -v -- $awaiting $__qwen_cli_flags)
+    end
+end
+
+# Whether one of these commands is being written.
+function __qwen_cli_at
+    __qwen_cli_read
+    contains -- "$__qwen_cli_path" $argv
+end
+
+# Whether one of these flags has been given.
+function __qwen_cli_given
+    for flag in $argv
+        contains -- $flag $__qwen_cli_flags; and return 0
+    end
+    return 1
+end
+
+# Whether the other command line, of `sandbox`, has begun.
+function __qwen_cli_other
+    __qwen_cli_read
+    set -q __qwen_cli_rest[1]
+end
+
+# What is written of the value: of `--file=no`, the `no`.
+function __qwen_cli_written
+    string replace -r '^--[^=]*=' '' -- (commandline -ct)
+end
+
+# The files whose names start with $argv[1].
+function __qwen_cli_paths
+    complete -C "'' $argv[1]" | string replace -r '\t.*' ''
+end
+
+function __qwen_cli_command_names
+    complete -C "$(commandline -ct)"
+end
+
+# Folders, and files with one of the suffixes; `first`: any file where there is none of them.
+function __qwen_cli_files # only|first SUFFIX...
+    set -l paths (__qwen_cli_paths (__qwen_cli_written))
+    set -l wanted (string match -ri -- '^.*\.(?:'(string join '|' $argv[2..])')$' $paths)
+    if test $argv[1] = first; and not set -q wanted[1]
+        set wanted (string match -v -- '*/' $paths)
+    end
+    string join \n -- $wanted (string match -- '*/' $paths)
+end
+
+# `@FILE`
+function __qwen_cli_at_files
+    set -l written (__qwen_cli_written)
+    if string match -rq -- '^["\']?@' $written
+        set -l name (string replace -r -- '^(["\']?)@' '$1' $written)
+        # No shell would expand a ~ behind the @.
+        string match -q -- '~*' $name; or string replace -r '^' '@' -- (__qwen_cli_paths $name)
+    else
+        echo @
+    end
+end
+
+complete -c qwen-cli -f
+complete -c qwen-cli -n '__qwen_cli_at ""' -a ask -d 'Print the answer, once it is whole'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a stream -d 'Print the answer as it arrives'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a json -d 'Print the response as JSON, byte for byte'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a cost -d 'Print what a request cost, what saved answers cost, or what the account says'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a key -d 'Store, show the source of, or delete the API key'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a sandbox -d 'Serve a local stand-in for the API, for a command or until interrupted'
+complete -c qwen-cli -n '__qwen_cli_at key' -a set -d 'Store the API key: typed at a hidden prompt, or piped in'
+complete -c qwen-cli -n '__qwen_cli_at key' -a status -d 'Say which key is used and where it comes from'
+complete -c qwen-cli -n '__qwen_cli_at key' -a delete -d 'Delete the stored API key'
+complete -c qwen-cli -n '__qwen_cli_at cost; and __qwen_cli_given --saved' -F
+complete -c qwen-cli -n '__qwen_cli_at sandbox' -a '(__qwen_cli_command_names)'
+complete -c qwen-cli -n '__qwen_cli_other' -a '(complete -C "$__qwen_cli_rest")'
+complete -c qwen-cli -n '__qwen_cli_at ""; and not __qwen_cli_given -V --version' -s V -l version -d 'Show the version and exit'
+complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -s f -l file -r -F -d 'Put a file before the prompt (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Leave standard input alone'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -s --system --system-file' -s s -l system -x -d 'Add a system message'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --system-file -s --system' -l system-file -r -F -d 'Add a system message from a file'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -s i -l image -x -a '(__qwen_cli_files only jpeg jpg png gif webp)' -d 'Add a JPEG, PNG, GIF or WEBP image (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --image-detail' -l image-detail -x -a 'low high auto' -d 'How closely images are looked at'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Begin with this conversation'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -m --model' -s m -l model -x -d 'Model to ask'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --max-tokens' -l max-tokens -x -d 'Most tokens to generate, reasoning included (1 or more)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -t --temperature' -s t -l temperature -x -d 'Randomness of the answer (0…2)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --top-p' -l top-p -x -d 'Nucleus sampling (0.01…1)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -l stop -x -d 'End the answer before this text (up to 4 times)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --seed' -l seed -x -d 'Sample the same way again (1 or more)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --frequency-penalty' -l frequency-penalty -x -d 'Against frequent tokens (-2…2)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --presence-penalty' -l presence-penalty -x -d 'Against tokens used before (-2…2)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -l logit-bias -x -a '(__qwen_cli_at_files)' -d 'Bias a token id by -100…100; or JSON, or @FILE (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --logprobs --no-logprobs' -l logprobs -d 'Ask for log probabilities'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --logprobs --no-logprobs' -l no-logprobs -d 'The opposite of --logprobs'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --top-logprobs' -l top-logprobs -x -d 'Likeliest tokens at each place; needs --logprobs (0…20)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --reasoning-effort' -l reasoning-effort -x -a 'low medium high' -d 'How long to think'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --response-format --schema' -l response-format -x -a '(__qwen_cli_at_files) text json_object' -d 'Format of the answer'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --schema --response-format' -l schema -x -a '(__qwen_cli_files first json)' -d 'Answer in JSON that fits this JSON schema'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --tools' -l tools -x -a '(__qwen_cli_at_files)' -d 'Functions that the model may call'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --tool-choice' -l tool-choice -x -a '(__qwen_cli_at_files) none auto required' -d 'Which tool to call'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l parallel-tool-calls -d 'Allow several tool calls at once'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l no-parallel-tool-calls -d 'The opposite of --parallel-tool-calls'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --prediction --prediction-file' -l prediction -x -d 'What much of the answer will be'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --prediction-file --prediction' -l prediction-file -r -F -d 'The same from a file'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --include-usage --no-include-usage' -l include-usage -d 'Ask a stream for its usage'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --include-usage --no-include-usage' -l no-include-usage -d 'The opposite of --include-usage'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -s F -l field -x -d 'Send any other field, as JSON or a string (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Replace this file, only once the whole result is there'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -v --verbose' -s v -l verbose -d 'Tell request, status, ids and timings'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -q --quiet' -s q -l quiet -d 'No notes, no progress'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --timeout' -l timeout -x -d 'The longest silence'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --connect-timeout' -l connect-timeout -x -d 'For connecting'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --retries' -l retries -x -d 'Tries after a failure that cost nothing'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --request-id' -l request-id -x -d 'Send it as X-Client-Request-Id'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --dry-run --curl' -l dry-run -d 'Print the request body instead of sending it'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --curl --dry-run' -l curl -d 'Print the request as a curl command instead'
+complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both' -d 'With both, the reasoning goes to standard error'
+complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given -r --show' -s r -d 'The same as --show reasoning'
+complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --no-newline' -l no-newline -d 'Leave the end as the model sent it'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json; and not __qwen_cli_given --allow-incomplete' -l allow-incomplete -d 'Take an answer that is not whole: status 0 instead of 8'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json; and not __qwen_cli_given -u --usage' -s u -l usage -d 'Tell tokens and USD on standard error'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'The API'
+complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream' -l stream -d 'One chunk per line, as it arrives'
+complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l pretty -d 'Indent the JSON'
+complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l no-pretty -d 'The opposite of --pretty'
+complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --saved --period --balance' -l saved -d 'Sum saved output of json; operands are files'
+complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance' -l period -x -d 'What this key spent, by model'
+complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance --saved --period' -l balance -d 'What is left on the account'
+complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
+complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length' -d 'Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length'

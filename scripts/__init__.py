@@ -1,0 +1,1 @@
+"""What developers and CI run. `python -m scripts.generate` writes what is made from the declarations of the options."""

@@ -1,0 +1,188 @@
+"""The command line as Click knows it, in the terms that completions and manual need.
+
+Everything here is read off `qwen_cli.cli.build()`; nothing is stated a second time.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import click
+
+from qwen_cli import option_types as types
+from qwen_cli.cli import build
+from qwen_cli.limits import IMAGE_TYPES
+from qwen_cli.options import EXCLUSIVE
+from qwen_cli.sandbox.faults import FAULTS
+
+SAVED = "saved"
+"""The parameter of `cost` that turns its operands into files."""
+
+_TOLD = re.compile(r" \[(env|default): ([^]]*)\]")
+_SPELLINGS = {"jpeg": ("jpeg", "jpg")}
+_SUFFIXES = {"any": (), "json": ("json",), "image": tuple(s for t in IMAGE_TYPES for s in _SPELLINGS.get(t, (t,)))}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Which files are meant: names that end in one of `suffixes`, in any case; none of them is any file."""
+
+    suffixes: tuple[str, ...] = ()
+    strictly: bool = False
+    """Whether others are useless, and so not offered even where nothing else is there."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What follows a flag. With neither words nor files it is anything, and nothing is offered."""
+
+    metavar: str
+    words: tuple[str, ...] = ()
+    files: Files | None = None
+    at_file: bool = False
+    """Whether `@FILE` may stand for the file's content."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of one command."""
+
+    name: str
+    flags: tuple[str, ...]
+    off: tuple[str, ...]
+    """The flags that say no: `--no-logprobs`."""
+    help: str
+    default: str | None
+    """As help tells it."""
+    panel: str
+    value: Value | None
+    repeatable: bool
+    variables: tuple[str, ...]
+    rivals: tuple[str, ...]
+    """The flags, on this command, with which it cannot be combined."""
+
+    @property
+    def described(self) -> Iterator[tuple[str, str]]:
+        """Each flag with a line of help."""
+        for flag in self.flags:
+            yield flag, self.help
+        for flag in self.off:
+            yield flag, f"The opposite of {max(self.flags, key=len)}"
+
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """The flags after which it is of no use any more: its own, unless it may be repeated, and its rivals."""
+        return self.rivals if self.repeatable else (*self.flags, *self.off, *self.rivals)
+
+
+class Operands(Enum):
+    """What a command's operands are."""
+
+    NONE = auto()
+    PROSE = auto()
+    PROSE_OR_FILES = auto()
+    """Files when `SAVED` is given."""
+    COMMAND = auto()
+    """Another command line; the first operand ends the options."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a group of commands."""
+
+    path: str
+    """What stands behind the program's name, such as `key set`; empty for the program itself."""
+    summary: str
+    options: tuple[Option, ...]
+    operands: Operands
+    operand: str
+    """How help shows its operands, such as `[PROMPT]...`."""
+    subcommands: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(" ")[2]
+
+
+def read_commands() -> Mapping[str, Command]:
+    """Every command by its path, the program itself first, under the empty path."""
+    return {command.path: command for command in _walk(build(), None, "")}
+
+
+def _walk(command: click.Command, parent: click.Context | None, path: str) -> Iterator[Command]:
+    context = click.Context(command, parent=parent, info_name=command.name, **command.context_settings)
+    subcommands = command.list_commands(context) if isinstance(command, click.Group) else []
+    parameters = command.get_params(context)
+    options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
+    operand = next((p.metavar or "" for p in parameters if isinstance(p, click.Argument)), "")
+    yield Command(
+        path=path,
+        summary=(command.help or "").partition("\n")[0].rstrip("."),
+        options=tuple(_option(option, options, context) for option in options if not option.hidden),
+        operands=_operands(operand),
+        operand=operand,
+        subcommands=tuple(subcommands),
+    )
+    for name in subcommands:
+        assert isinstance(command, click.Group)
+        child = command.get_command(context, name)
+        assert child is not None
+        yield from _walk(child, context, f"{path} {name}".strip())
+
+
+def _operands(metavar: str) -> Operands:
+    if "COMMAND" in metavar:
+        return Operands.COMMAND
+    if "FILE" in metavar:
+        return Operands.PROSE_OR_FILES
+    return Operands.PROSE if metavar else Operands.NONE
+
+
+def _option(option: click.Option, others: Iterable[click.Option], context: click.Context) -> Option:
+    told = dict(_TOLD.findall(option.help or ""))
+    rivals = {name for group in EXCLUSIVE if option.name in group for name in group} - {option.name}
+    variables = option.envvar or ()
+    return Option(
+        name=option.name or "",
+        flags=tuple(option.opts),
+        off=tuple(option.secondary_opts),
+        help=_TOLD.sub("", option.help or "").rstrip("."),
+        default=told.get("default"),
+        panel=getattr(option, "rich_help_panel", None) or "General",
+        value=None if option.is_flag else read_value(option.type, option, context),
+        repeatable=option.multiple,
+        variables=(variables,) if isinstance(variables, str) else tuple(variables),
+        rivals=tuple(flag for other in others if other.name in rivals for flag in (*other.opts, *other.secondary_opts)),
+    )
+
+
+def read_value(type_: Any, option: click.Option, context: click.Context) -> Value:
+    """What a type of `option_types` lets be completed."""
+    metavar = str(type_.get_metavar(option, context))
+    match type_:
+        case types.Choice():
+            return Value(metavar, words=tuple(type_.choices))
+        case types.Path():
+            return Value(metavar, files=Files(_SUFFIXES[type_.kind], strictly=type_.kind == "image"))
+        case types.Json():
+            return Value(metavar, words=type_.words, at_file=True)
+        case types.LogitBias():
+            return Value(metavar, at_file=True)
+        case types.Fault():
+            return Value(metavar, words=FAULTS)
+        case _:
+            return Value(metavar)
+
+
+def shared_options(commands: Mapping[str, Command]) -> Mapping[tuple[str, ...], list[Option]]:
+    """The options by the commands that have them, so that what several commands share is written once."""
+    owners: dict[Option, list[str]] = {}
+    for command in commands.values():
+        for option in command.options:
+            owners.setdefault(option, []).append(command.path)
+    groups: dict[tuple[str, ...], list[Option]] = {}
+    for option, paths in owners.items():
+        groups.setdefault(tuple(paths), []).append(option)
+    return groups
