@@ -30,14 +30,13 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> QwenError:
     return _error(status, f"HTTP {status}", _message(payload), _request_id(payload) or headers.get("x-inference-id"))
 
 
-def error_event(payload: Mapping[str, Any]) -> QwenError | None:
-    """Explain an error that arrives in a stream after a 200; None when the event is none."""
+def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
+    """Explain an error that arrives in spite of a 200, in a body or an event; None when there is none."""
     if "choices" in payload or not (payload.get("error") or ("message" in payload and "statusCode" in payload)):
         return None
     inner = payload.get("error")
     holders = [payload, inner] if isinstance(inner, dict) else [payload]
     status = next(filter(None, (_status(holder.get(name)) for holder in holders for name in _STATUS_NAMES)), None)
-    what = "the stream broke off with an error"
     return _error(status, what if status is None else f"{what} {status}", _message(payload), _request_id(payload))
 
 
@@ -84,13 +83,18 @@ def _parse(body: bytes) -> Any:
 
 def _message(payload: Any) -> str:
     """The message, wherever it is: a string, an array, an object, under `error` or bare."""
-    if isinstance(payload, dict):
-        for name in ("message", "error", "detail"):
-            if text := _message(payload.get(name)):
-                return text
+    try:
+        return _text(payload)
+    except RecursionError:
         return ""
+
+
+def _text(payload: Any) -> str:
+    if isinstance(payload, dict):
+        found = (payload[name] for name in ("message", "error", "detail") if payload.get(name))
+        return next(filter(None, (_text(item) or _compact(item) for item in found)), "")
     if isinstance(payload, list):
-        return "; ".join(filter(None, (_message(item) or _compact(item) for item in payload)))
+        return "; ".join(filter(None, (_text(item) or _compact(item) for item in payload)))
     return payload if isinstance(payload, str) else ""
 
 
