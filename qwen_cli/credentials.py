@@ -4,11 +4,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from qwen_cli.endpoint import Endpoint
 from qwen_cli.errors import CredentialsError, InvalidUsage
+from qwen_cli.output import withhold
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -25,9 +25,8 @@ _WITHOUT_KEYRING = f"set {VARIABLES[0]} to do without it"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Key:
-    """An API key and where it came from. Its secret is kept out of the repr, and so out of any message."""
+class Key(NamedTuple):
+    """An API key and where it came from. Its secret is kept out of the repr and out of any message."""
 
     secret: str
     source: str
@@ -68,7 +67,8 @@ def _from_environment() -> Key | None:
 
 
 def check_key(secret: str, what: str) -> str:
-    """The key, if an HTTP header can carry it; the message never quotes it."""
+    """The key, if an HTTP header can carry it; no message quotes it from here on."""
+    withhold(secret)
     if not secret.isascii() or not secret.isprintable() or " " in secret:
         raise CredentialsError(f"{what} is not a key: it holds white space, a line break or a non-ASCII character")
     return secret

@@ -19,7 +19,7 @@ STDERR: Final = 2
 # Control characters but newline and tab, C1, and what reorders text on a bidirectional terminal.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BREAKS = re.compile("[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
-_OWN_DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d+)")
+_OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
 
 
 def visible(text: str) -> str:
@@ -50,10 +50,24 @@ def keep_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
+_withheld: Final[set[str]] = set()
+
+_SHORTEST_SECRET: Final = 8
+"""Characters: a shorter key is a stand-in such as `x`, whose removal would only garble messages."""
+
+
+def withhold(secret: str) -> None:
+    """From now on no message shows this, not even one in which a server quotes it."""
+    if len(secret) >= _SHORTEST_SECRET:
+        _withheld.add(secret)
+
+
 def complain(message: str) -> None:
     """Write one line to standard error, whatever has become of it."""
     if sys.stderr is None:
         return
+    for secret in _withheld:
+        message = message.replace(secret, "[key]")
     with suppress(OSError):
         _write_all(STDERR, f"qwen-cli: {one_line(message, most=4000)}\n".encode(errors="backslashreplace"))
 
@@ -264,7 +278,7 @@ def _open(target: str) -> Output:
     if target == "/dev/stderr":
         return Output(target, STDERR)
     try:
-        if own := _OWN_DESCRIPTOR.fullmatch(target):
+        if own := re.fullmatch(_OWN_DESCRIPTOR, target):
             return Output(target, os.dup(int(own[1])))
         if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode) and not os.path.isdir(target):
             return Output(target, os.open(target, os.O_WRONLY))
