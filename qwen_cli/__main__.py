@@ -1,5 +1,6 @@
 """The entry point, and the one place where an error becomes a message and an exit status."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -10,9 +11,13 @@ from qwen_cli import __version__
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status, or die of the signal that ended it."""
     if list(arguments) in (["--version"], ["-V"]) and sys.stdout is not None:
-        # Answered before anything is imported: scripts ask this in loops.
-        print("qwen-cli", __version__)  # noqa: T201 -- this is the result
-        return 0
+        # Answered before anything is imported: scripts ask this in loops. What goes wrong is told by the long way.
+        try:
+            os.write(1, f"qwen-cli {__version__}\n".encode())
+        except OSError:
+            pass
+        else:
+            return 0
 
     from qwen_cli import signals
     from qwen_cli.errors import Killed, QwenError

@@ -282,7 +282,7 @@ SUMMARIES = {"key": "Store, show the source of, or delete the API key."}
 """What a group of commands is for; a command says so itself."""
 
 
-class Commands(TyperGroup):
+class Commands(help_text.WritingHelp, TyperGroup):
     """A group that builds only the command that is asked for: all of them together cost as much as the parsing."""
 
     def __init__(self, table: Table, **attributes: Any) -> None:
@@ -330,7 +330,7 @@ def build() -> Commands:
 
     def show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
         if wanted:
-            click.echo(f"qwen-cli {__version__}")
+            standard_output().write(f"qwen-cli {__version__}\n".encode())
             context.exit()
 
     version = click.Option(

@@ -7,10 +7,28 @@ from typing import Any
 import click
 from typer.core import TyperCommand
 
+from qwen_cli.output import standard_output
+
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
-class Command(TyperCommand):
+class WritingHelp(click.Command):
+    """Help is a result: a full disk or a reader that leaves is told as for any other."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _write_help
+        return option
+
+
+def _write_help(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        standard_output().write(f"{ctx.get_help()}\n".encode())
+        ctx.exit()
+
+
+class Command(WritingHelp, TyperCommand):
     """A command whose help shows its options by group, and its examples as they are."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
