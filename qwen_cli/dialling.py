@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from qwen_cli.endpoint import Endpoint
+from qwen_cli.errors import LocalError
 
 FRESH: Final = 20.0
 """Seconds that a connection may wait for its request; servers hang up on one that has been silent for longer."""
@@ -21,7 +22,7 @@ class Dial:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._started = time.monotonic()
-        self._failure: OSError | None = None
+        self._failure: OSError | LocalError | None = None
         self._socket: socket.socket | None = None
         self._thread = threading.Thread(target=self._dial, daemon=True)
         self._thread.start()
@@ -29,11 +30,11 @@ class Dial:
     def _dial(self) -> None:
         try:
             self._socket = _connect(self._endpoint)
-        except OSError as error:
+        except (OSError, LocalError) as error:
             self._failure = error
 
     def connection(self, timeout: float) -> socket.socket:
-        """The connected socket; OSError says why there is none, TimeoutError that `timeout` seconds were not enough.
+        """The connected socket; OSError or LocalError says why there is none, TimeoutError that `timeout` seconds are up.
 
         The limit holds for name, TCP and TLS together, counted from the beginning of the attempt.
         """
@@ -84,8 +85,13 @@ def _connect_plain(endpoint: Endpoint) -> socket.socket:
 
 
 def client_context(cafile: str | None, capath: str | None) -> ssl.SSLContext:
+    """Trust those authorities; LocalError where they cannot be read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cafile=cafile, capath=capath)
+    try:
+        context.load_verify_locations(cafile=cafile, capath=capath)
+    except OSError as error:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise LocalError(f"cannot read the trusted certificates in {cafile or capath}: {reason}") from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 
