@@ -189,7 +189,7 @@ class Connection:
 class ApiServer:
     """The server: script it with `answer` or `always`, point the program at `base_url`, look at `requests`."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, listening: bool = True) -> None:
         self.tls = tls
         self.requests: list[Request] = []
         self.unexpected: list[Request] = []
@@ -197,10 +197,12 @@ class ApiServer:
         self._script: deque[Reply] = deque()
         self._always: Reply | None = None
         self._changed = threading.Condition()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
         self._live: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._acceptor = threading.Thread(target=self._accept)
+        self._listening = listening
 
     @property
     def port(self) -> int:
@@ -212,6 +214,14 @@ class ApiServer:
     def base_url(self) -> str:
         """What `AIMLAPI_BASE_URL` has to say."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v1"
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are still connected, once those that have left are noticed."""
+        for request in self.requests:
+            request.closed.wait(1)
+        with self._changed:
+            return len(self._live)
 
     @property
     def request(self) -> Request:
@@ -237,13 +247,20 @@ class ApiServer:
         assert not self._script, f"{len(self._script)} scripted replies went unused"
         assert not self.unexpected, f"unexpected requests: {[(r.method, r.path) for r in self.unexpected]}"
 
-    def __enter__(self) -> Self:
+    def listen(self) -> None:
+        """Begin to accept; before, connections are refused."""
+        self._listener.listen(512)
         self._acceptor.start()
+
+    def __enter__(self) -> Self:
+        if self._listening:
+            self.listen()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join()
+        if self._acceptor.ident is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._acceptor.join()
         self._listener.close()
         with self._changed:
             live = list(self._live)

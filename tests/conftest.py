@@ -24,9 +24,12 @@ def api() -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def qwen(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """The program, pointed at `api`."""
-    return Program(tmp_path_factory.mktemp("qwen"), api)
+def qwen(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program, pointed at `api`; the test fails when a run leaves files in HOME or in the temporary folder."""
+    program = Program(tmp_path_factory.mktemp("qwen"), api)
+    yield program
+    litter = [path for folder in (program.home, program.tmp) for path in folder.iterdir()]
+    assert not litter, f"left behind: {litter}"
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ class Result:
     """What reached the pseudo-terminal."""
     seconds: float
     peak_memory: int
-    """Resident bytes at the highest."""
+    """Resident bytes at the highest, of the process that was started; seen up to some 20 ms before its end."""
 
     @property
     def text(self) -> str:
@@ -86,6 +86,14 @@ def wait_until(condition: Callable[[], bool], what: str, *, timeout: float = 10)
     while not condition():
         assert time.monotonic() < end, f"after {timeout} s still not: {what}"
         time.sleep(0.01)
+
+
+def high_water_mark(pid: int) -> int:
+    """The most resident memory that a process has had so far, in bytes; 0 of one that is ending."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 class Pump(threading.Thread):
@@ -134,6 +142,7 @@ class Running:
     master: int | None
     """The test's end of the pseudo-terminal."""
     started: float = field(default_factory=time.monotonic)
+    peak_memory: int = 0
     result: Result | None = field(default=None, init=False)
 
     @property
@@ -196,15 +205,21 @@ class Running:
         return self.result
 
     def _ended(self, timeout: float) -> bool:
+        """Wait for the end, looking at the memory: what `wait4` would tell includes the parent's, from before exec."""
+        end = time.monotonic() + timeout
         descriptor = os.pidfd_open(self.pid)
         try:
-            return bool(select.select([descriptor], [], [], timeout)[0])
+            while not select.select([descriptor], [], [], 0.02)[0]:
+                self.peak_memory = max(self.peak_memory, high_water_mark(self.pid))
+                if time.monotonic() > end:
+                    return False
+            return True
         finally:
             os.close(descriptor)
 
     def _reap(self) -> Result:
         seconds = time.monotonic() - self.started
-        _, status, usage = os.wait4(self.pid, 0)
+        _, status = os.waitpid(self.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         for stream, pump in self.pumps.items():
             pump.join(SECONDS)
@@ -218,7 +233,7 @@ class Running:
             self.output("stderr").decode(),
             self.output("terminal"),
             seconds,
-            usage.ru_maxrss * 1024,
+            self.peak_memory,
         )
 
     def _kill(self) -> None:
@@ -254,7 +269,7 @@ class Options(TypedDict, total=False):
     """Another server than the `api` of the test."""
     terminal: Collection[Stream]
     """The streams that are a pseudo-terminal."""
-    shell: str
+    script: str
     """A line of sh in which `"$@"` is the program."""
     stdout: int | IO[bytes]
     """In place of the pipe."""
@@ -270,6 +285,16 @@ class Program:
         self.home, self.cwd, self.tmp = folder / "home", folder / "work", folder / "tmp"
         for each in (self.home, self.cwd, self.tmp):
             each.mkdir()
+
+    def file(self, name: str, content: str | bytes = "") -> Path:
+        """Make a file in the working folder."""
+        path = self.cwd / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the working folder: names, hidden ones too, and contents."""
+        return {path.name: path.read_bytes() for path in self.cwd.iterdir()}
 
     def environment(self, server: ApiServer | None, changes: Mapping[str, str | None]) -> dict[str, str]:
         """The minimal environment, with `changes`; None takes a variable out."""
@@ -289,7 +314,7 @@ class Program:
     def start(self, *args: str | Path, **options: Unpack[Options]) -> Iterator[Running]:
         """Run the program without waiting for it."""
         words = tuple(str(arg) for arg in args)
-        script, terminal = options.get("shell"), options.get("terminal", ())
+        script, terminal = options.get("script"), options.get("terminal", ())
         command = [*PROGRAM, *words] if script is None else ["sh", "-c", script, "sh", *PROGRAM, *words]
         given = options.get("input")
         delivered = given.encode() if isinstance(given, str) else given

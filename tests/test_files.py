@@ -1,0 +1,264 @@
+"""`-o` gives the new whole answer or leaves the old file, whatever happens, and leaves no litter."""
+
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, Step, events, head, reply, stream
+from tests.bodies import chunk, chunks, completion, error, event, event_stream
+from tests.program import Program, require_tool
+
+OLD = {"answer": b"old"}
+
+
+def test_a_whole_answer_replaces_the_file(qwen: Program, api: ApiServer) -> None:
+    qwen.file("answer", "old")
+    api.answer(reply(completion("new")), events(chunks("ne", "wer")))
+    for command, content in (("ask", b"new\n"), ("stream", b"newer\n")):
+        result = qwen(command, "-o", "answer", "hi")
+        assert (result.status, result.stdout, result.stderr) == (0, b"", "")
+        assert qwen.files() == {"answer": content}
+
+
+FAILURES: list[tuple[str, str, Reply, int]] = [
+    ("a refused request", "ask", reply(error(400), status=400), 4),
+    ("a rejected key", "ask", reply(error(401), status=401), 3),
+    ("a service that fails", "stream", reply(error(500), status=500), 5),
+    ("a redirect", "ask", reply({}, status=302, headers={"location": "https://elsewhere.invalid/"}), 9),
+    ("garbage", "json", reply(body=b"garbage"), 9),
+    ("a body that is cut", "json", (head(200, {"content-length": 99}) + b'{"choices":', 0.05, FIN), 6),
+    ("a stream that is reset", "stream", stream(event(chunk("new")), 0.05, RESET, whole=False), 6),
+    ("a stream that falls silent", "stream", stream(event(chunk("new")), SILENCE, whole=False), 6),
+    ("an error in the stream", "stream", events([chunk("new"), error(500)]), 5),
+    ("an unparsable chunk", "json --stream", events([chunk("new"), "{"]), 9),
+    ("an answer that is cut", "ask", reply(completion("new", finish_reason="length")), 8),
+    ("a stream without its end", "stream", events([chunk("new")]), 8),
+    ("JSON that was asked for and isn't", "ask --response-format json_object", reply(completion("new")), 9),
+    ("a cost that isn't told", "cost", reply(body=b""), 9),
+]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["over an old file", "where there was none"])
+@pytest.mark.parametrize(("command", "answer", "status"), [pytest.param(*rest, id=name) for name, *rest in FAILURES])
+def test_a_failure_leaves_things_as_they_were(
+    qwen: Program, api: ApiServer, command: str, answer: Reply, *, status: int, there: bool
+) -> None:
+    if there:
+        qwen.file("answer", "old")
+    api.answer(answer)
+    result = qwen(*command.split(), "--timeout", "0.5", "--retries", "0", "-o", "answer", "hi")
+    assert result.status == status
+    assert qwen.files() == (OLD if there else {})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--temperature", "9", "hi"), ("-f", "missing", "hi"), ("-n",), ("--no-such-flag",)],
+    ids=["a bad value", "a missing file", "nothing to ask", "an unknown flag"],
+)
+def test_a_usage_error_leaves_the_file(qwen: Program, arguments: tuple[str, ...]) -> None:
+    qwen.file("answer", "old")
+    assert qwen("ask", "-o", "answer", *arguments).status in (2, 7)
+    assert qwen.files() == OLD
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("command", ["ask", "stream", "json"])
+def test_a_signal_in_the_middle_leaves_the_old_file_and_no_litter(
+    qwen: Program, api: ApiServer, command: str, number: signal.Signals
+) -> None:
+    qwen.file("answer", "old")
+    start = (head(200, {"content-length": 99}) + b'{"choices":', SILENCE)
+    api.answer(stream(event(chunk("new")), SILENCE, whole=False) if command == "stream" else start)
+    with qwen.start(command, "-o", "answer", "hi") as running:
+        api.wait_for_requests()
+        running.send(number)
+        result = running.finish()
+    assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
+    assert qwen.files() == OLD
+    assert api.request.closed.wait(1)
+
+
+def test_a_kill_leaves_the_old_file_and_the_next_run_does_not_mind(qwen: Program, api: ApiServer) -> None:
+    qwen.file("answer", "old")
+    api.answer(stream(event(chunk("lost")), SILENCE, whole=False), events(chunks("new")))
+    with qwen.start("stream", "-o", "answer", "hi") as running:
+        api.wait_for_requests()
+        running.send(signal.SIGKILL)
+        assert running.finish().status == 137
+    left = qwen.files()
+    assert left.pop("answer") == b"old"
+    assert len(left) <= 1
+    assert all(name.startswith(".") for name in left)
+    assert qwen("stream", "-o", "answer", "hi").status == 0
+    assert qwen.files() == {"answer": b"new\n", **left}
+
+
+def test_a_device_that_is_full_ends_with_7(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("new")))
+    result = qwen("ask", "-o", "/dev/full", "hi")
+    assert result.status == 7
+    assert "/dev/full" in result.message
+    assert "No space left" in result.message
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
+def test_standard_output_that_is_full_ends_with_7(qwen: Program, api: ApiServer, command: str) -> None:
+    api.answer(events(chunks("new")) if command == "stream" else reply(completion("new")))
+    with Path("/dev/full").open("wb") as full:
+        result = qwen(command, "hi", stdout=full)
+    assert result.status == 7
+    assert "No space left" in result.message
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--version",), ("--help",), ("ask", "--help"), ("ask", "--dry-run", "hi")], ids=" ".join
+)
+def test_even_what_needs_no_server_says_when_standard_output_is_full(qwen: Program, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = qwen(*arguments, stdout=full)
+    assert result.status == 7
+    assert "No space left" in result.message
+
+
+FLOOD = [chunk("x" * 1000)] * 200
+"""200 kB of content."""
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "json", "json --stream"])
+def test_a_full_disk_leaves_the_old_file_and_no_litter(qwen: Program, api: ApiServer, command: str) -> None:
+    require_tool("unshare")
+    disk = qwen.cwd / "disk"
+    disk.mkdir()
+    namespace = "unshare --mount" if os.geteuid() == 0 else "unshare --user --map-root-user --mount"
+    mount = (
+        'mount -t tmpfs -o size=64k tmpfs disk && printf old >disk/answer && "$@"; echo $?; ls -A disk; cat disk/answer'
+    )
+    possible = qwen("--version", script=f"{namespace} sh -c '{mount}' sh \"$@\"")
+    if not possible.text.endswith("0\nanswer\nold"):
+        pytest.skip("mounting a small disk is not permitted here")
+    streaming = "stream" in command
+    api.answer(events([*FLOOD, *chunks()]) if streaming else reply(completion("x" * 200_000)))
+    result = qwen(*command.split(), "-o", "disk/answer", "hi", script=f"{namespace} sh -c '{mount}' sh \"$@\"")
+    assert result.text == "7\nanswer\nold"
+    assert "No space left" in result.message
+
+
+def test_a_limit_of_file_size_leaves_the_old_file_and_no_litter(qwen: Program, api: ApiServer) -> None:
+    qwen.file("answer", "old")
+    api.answer(events([*FLOOD, *chunks()]))
+    result = qwen("stream", "-o", "answer", "hi", script='ulimit -f 8; exec "$@"')
+    assert (result.status, qwen.files()) == (7, OLD)
+    assert "too large" in result.message
+
+
+@pytest.mark.parametrize("target", ["missing/answer", "file/answer", ".", "/proc/answer", "a" * 300, "loop"])
+def test_a_target_that_cannot_be_written_ends_with_7_before_anything_is_sent(
+    qwen: Program, api: ApiServer, target: str
+) -> None:
+    qwen.file("file", "old")
+    (qwen.cwd / "loop").symlink_to("loop")
+    result = qwen("ask", "-o", target, "hi")
+    assert (result.status, api.requests) == (7, [])
+    assert target in result.message
+
+
+@pytest.mark.parametrize("target", ["folder/answer", "read-only"])
+def test_a_target_without_permission_ends_with_7_before_anything_is_sent(
+    qwen: Program, api: ApiServer, target: str
+) -> None:
+    """Even for root, once it has lost the capability to overrule permissions."""
+    folder = qwen.cwd / "folder"
+    folder.mkdir()
+    folder.chmod(0o500)
+    qwen.file("read-only", "old").chmod(0o400)
+    caged = 'exec "$@"'
+    if os.geteuid() == 0:
+        require_tool("setpriv")
+        caged = 'exec setpriv --bounding-set=-dac_override,-dac_read_search "$@"'
+    result = qwen("ask", "-o", target, "hi", script=caged)
+    assert (result.status, api.requests) == (7, [])
+    assert "Permission denied" in result.message
+    assert (qwen.cwd / "read-only").read_bytes() == b"old"
+
+
+def test_a_symbolic_link_is_followed(qwen: Program, api: ApiServer) -> None:
+    elsewhere = qwen.cwd / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "target").write_bytes(b"old")
+    (qwen.cwd / "link").symlink_to("elsewhere/target")
+    api.answer(reply(completion("new")), reply(completion(None)))
+    assert qwen("ask", "-o", "link", "hi").status == 0
+    assert qwen("ask", "-o", "link", "hi").status == 8
+    assert (qwen.cwd / "link").is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["target"]
+    assert (elsewhere / "target").read_bytes() == b"new\n"
+
+
+def test_a_link_to_nothing_yet_makes_its_target(qwen: Program, api: ApiServer) -> None:
+    (qwen.cwd / "link").symlink_to("target")
+    api.answer(reply(completion("new")))
+    assert qwen("ask", "-o", "link", "hi").status == 0
+    assert (qwen.cwd / "link").is_symlink()
+    assert (qwen.cwd / "target").read_bytes() == b"new\n"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755, 0o666])
+def test_an_existing_file_keeps_its_mode(qwen: Program, api: ApiServer, mode: int) -> None:
+    qwen.file("answer", "old").chmod(mode)
+    api.answer(reply(completion("new")))
+    assert qwen("ask", "-o", "answer", "hi", script='umask 027; exec "$@"').status == 0
+    assert stat.S_IMODE((qwen.cwd / "answer").stat().st_mode) == mode
+
+
+def test_a_new_file_gets_the_mode_that_the_umask_leaves(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("new")))
+    assert qwen("ask", "-o", "answer", "hi", script='umask 027; exec "$@"').status == 0
+    assert stat.S_IMODE((qwen.cwd / "answer").stat().st_mode) == 0o640
+
+
+def test_devices_are_written_directly(qwen: Program, api: ApiServer) -> None:
+    api.answer(*[reply(completion("new"))] * 4)
+    assert qwen("ask", "-o", "/dev/stdout", "hi").text == "new\n"
+    assert qwen("ask", "-o", "/dev/stderr", "hi").stderr == "new\n"
+    assert qwen("ask", "-o", "/dev/null", "hi").status == 0
+    assert Path("/dev/null").is_char_device()
+    assert qwen("ask", "-o", "/dev/fd/3", "hi", script='"$@" 3>third').status == 0
+    assert qwen.files() == {"third": b"new\n"}
+
+
+def test_a_pipe_with_a_name_is_written_directly(qwen: Program, api: ApiServer) -> None:
+    os.mkfifo(qwen.cwd / "pipe")
+    api.answer(reply(completion("new")))
+    result = qwen("ask", "-o", "pipe", "hi", script='cat pipe & "$@"; status=$?; wait; exit $status')
+    assert (result.status, result.text) == (0, "new\n")
+    assert stat.S_ISFIFO((qwen.cwd / "pipe").stat().st_mode)
+
+
+def test_what_was_in_the_file_can_be_read_until_the_answer_is_whole(qwen: Program, api: ApiServer) -> None:
+    file = qwen.file("answer", "old")
+    seen: list[bytes] = []
+
+    def look(_: object) -> list[Step]:
+        seen.append(file.read_bytes())
+        return [*reply(completion("new"))]
+
+    api.answer(look)
+    assert qwen("ask", "-f", "answer", "-o", "answer", "hi").status == 0
+    assert seen == [b"old"]
+    assert "old" in api.request.json["messages"][0]["content"]
+    assert file.read_bytes() == b"new\n"
+
+
+def test_a_large_answer_arrives_whole(qwen: Program, api: ApiServer) -> None:
+    content = "0123456789abcdef" * 65536
+    api.answer(
+        reply(completion(content)),
+        stream(event_stream(chunks(*[content[at : at + 4096] for at in range(0, 1 << 20, 4096)]))),
+    )
+    for command in ("ask", "stream"):
+        assert qwen(command, "-o", "answer", "hi").status == 0
+        assert qwen.files() == {"answer": content.encode() + b"\n"}

@@ -1,0 +1,54 @@
+"""Many at once and many in a row: every answer right, none lost, nothing left behind."""
+
+import os
+from pathlib import Path
+
+from tests.api_server import ApiServer, Request, Step, reply
+from tests.bodies import completion
+from tests.program import Program
+
+IN_A_ROW = 1000 if os.environ.get("CI") == "true" else 100
+
+
+def echo(request: Request) -> list[Step]:
+    """An answer that quotes the prompt."""
+    return [0.05, *reply(completion(f"You said {request.json['messages'][-1]['content']}"))]
+
+
+def processes_of_session(leader: int) -> list[int]:
+    """The processes, zombies too, that still belong to the session that a run was started in."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == leader:
+                found.append(int(folder.name))
+    return found
+
+
+def test_200_processes_at_once_each_get_their_answer(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    script = 'seq 200 | xargs -P 32 -I NUMBER "$@" -o NUMBER.txt NUMBER'
+    with qwen.start("ask", "-n", script=script) as running:
+        result = running.finish(timeout=120)
+        left = processes_of_session(running.pid)
+    assert (result.status, result.stdout, result.stderr) == (0, b"", "")
+    assert qwen.files() == {f"{number}.txt": f"You said {number}\n".encode() for number in range(1, 201)}
+    assert sorted(int(request.json["messages"][0]["content"]) for request in api.requests) == [*range(1, 201)]
+    assert (left, api.open_connections) == ([], 0)
+
+
+def test_many_in_a_row_leave_nothing_behind(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    script = f'for number in $(seq {IN_A_ROW}); do "$@" -o answer "$number" && cat answer || exit; done'
+    with qwen.start("ask", "-n", script=script) as running:
+        result = running.finish(timeout=IN_A_ROW)
+        left = processes_of_session(running.pid)
+    assert (result.status, result.stderr) == (0, "")
+    assert result.text == "".join(f"You said {number}\n" for number in range(1, IN_A_ROW + 1))
+    assert qwen.files() == {"answer": f"You said {IN_A_ROW}\n".encode()}
+    assert len(api.requests) == IN_A_ROW
+    assert (left, api.open_connections) == ([], 0)

@@ -1,0 +1,395 @@
+"""A response that isn't what the protocol says ends with status 9; whatever it allows reads the same in any form."""
+
+import gzip
+import json
+import threading
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from httpx._decoders import SUPPORTED_DECODERS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qwen_cli.client import read_events
+from tests.api_server import EVENT_STREAM, LAST_CHUNK, ApiServer, Request, Step, events, head, http_chunk, reply, stream
+from tests.bodies import Json, chunk, chunks, completion, event, event_stream
+from tests.program import Program
+
+HTML = b"<!DOCTYPE html>\n<html><body>It works!</body></html>\n"
+
+
+def choice(message: object, **fields: object) -> Json:
+    """A response whose only choice carries that message."""
+    return completion(choices=[{"index": 0, "message": message, "finish_reason": "stop", **fields}])
+
+
+def call(function: object, **fields: object) -> Json:
+    """A response with one tool call of that function."""
+    return completion(None, tool_calls=[{"id": "call_1", "type": "function", "function": function, **fields}])
+
+
+NOT_JSON: list[tuple[str, bytes]] = [
+    ("HTML", HTML),
+    ("nothing", b""),
+    ("white space", b" \n\n"),
+    ("half an object", b'{"choices": ['),
+    ("two objects", json.dumps(completion()).encode() * 2),
+    ("bytes that are not UTF-8", b'{"choices": "\xff\xfe"}'),
+    ("NaN", json.dumps(completion(usage={"prompt_tokens": float("nan")})).encode()),
+    ("brackets a thousand deep", b"[" * 100_000),
+    ("a number of 5,000 digits", b'{"choices": ' + b"1" * 5000 + b"}"),
+    ("1 MB of garbage", bytes(range(256)) * 4096),
+]
+NOT_A_COMPLETION: list[tuple[str, object]] = [
+    ("an array", []),
+    ("a string", "choices"),
+    ("null", None),
+    ("a number", 7),
+    ("an empty object", {}),
+    ("no choices", completion(choices=[])),
+    ("choices of null", completion(choices=None)),
+    ("choices that are an object", completion(choices={"0": {}})),
+    ("a choice that is a string", completion(choices=["hi"])),
+    ("a choice that is null", completion(choices=[None])),
+    ("a choice without a message", completion(choices=[{"index": 0, "finish_reason": "stop"}])),
+    ("a message that is a string", choice("hi")),
+    ("a message that is an array", choice(["hi"])),
+    ("content that is a number", choice({"content": 7})),
+    ("content that is an object", choice({"content": {"text": "hi"}})),
+    ("content that is true", choice({"content": True})),
+    ("reasoning that is a number", choice({"content": "hi", "reasoning_content": 7})),
+    ("a refusal that is true", choice({"content": "hi", "refusal": True})),
+    ("a finish reason that is a number", choice({"content": "hi"}, finish_reason=1)),
+    ("a finish reason that is an array", choice({"content": "hi"}, finish_reason=["stop"])),
+    ("tool calls that are an object", completion(None, tool_calls={"id": "1"})),
+    ("a tool call that is a string", completion(None, tool_calls=["weather"])),
+    ("a function that is a string", call("weather")),
+    ("a function name that is a number", call({"name": 1, "arguments": "{}"})),
+    ("arguments that are an array", call({"name": "f", "arguments": []})),
+    ("a tool call id that is an object", call({"name": "f", "arguments": "{}"}, id={})),
+    ("usage that is a string", completion(usage="lots")),
+    ("meta that is an array", completion(meta=[1])),
+    ("meta.usage that is a number", completion(meta={"usage": 5})),
+]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [pytest.param(body, id=name) for name, body in NOT_JSON]
+    + [pytest.param(json.dumps(body).encode(), id=name) for name, body in NOT_A_COMPLETION],
+)
+def test_a_body_that_is_no_completion_ends_ask_with_9(qwen: Program, api: ApiServer, body: bytes) -> None:
+    api.answer(reply(body=body))
+    result = qwen("ask", "-u", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert 10 < len(result.message) < 500
+
+
+@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in NOT_JSON])
+def test_a_body_that_is_not_json_ends_json_with_9(qwen: Program, api: ApiServer, body: bytes) -> None:
+    qwen.file("answer", "old")
+    api.answer(reply(body=body))
+    result = qwen("json", "-o", "answer", "hi")
+    assert (result.status, qwen.files()) == (9, {"answer": b"old"})
+    assert result.message
+
+
+COST: list[tuple[str, object]] = [
+    ("a number of tokens that is a string", completion(usage={"prompt_tokens": "many"})),
+    ("a number of tokens that is true", completion(usage={"prompt_tokens": True})),
+    ("details that are a string", completion(usage={"completion_tokens_details": "all"})),
+    ("a price that is an array", completion(meta={"usage": {"usd_spent": [1]}})),
+]
+
+
+@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in COST])
+def test_a_figure_of_the_wrong_type_ends_cost_with_9(qwen: Program, api: ApiServer, body: object) -> None:
+    api.answer(reply(body))
+    result = qwen("cost", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert result.message
+
+
+@pytest.mark.parametrize("arguments", [("cost", "--balance"), ("cost", "--period", "7d")], ids=" ".join)
+@pytest.mark.parametrize("body", [b"", HTML, b"[]", b"null", b'{"current_balance": [], "spend": {}}'], ids=repr)
+def test_an_account_report_of_another_kind_ends_with_9(
+    qwen: Program, api: ApiServer, arguments: tuple[str, ...], body: bytes
+) -> None:
+    api.answer(reply(body=body))
+    result = qwen(*arguments)
+    assert (result.status, result.stdout) == (9, b"")
+    assert result.message
+
+
+BAD_CHUNKS: list[tuple[str, object]] = [
+    ("an unparsable line", "{not JSON"),
+    ("HTML", "<html>"),
+    ("an array", []),
+    ("a string", '"hi"'),
+    ("null", "null"),
+    ("an object without choices", {}),
+    ("choices that are a string", chunk(choices="hi")),
+    ("a choice that is an array", chunk(choices=[[]])),
+    ("a delta that is a string", chunk(choices=[{"index": 0, "delta": "hi"}])),
+    ("content that is a number", chunk(7)),
+    ("reasoning that is an object", chunk(delta={"reasoning_content": {}})),
+    ("a refusal that is a number", chunk(delta={"refusal": 1})),
+    ("a finish reason that is true", chunk("hi", finish_reason=True)),
+    ("tool calls that are a string", chunk(delta={"tool_calls": "f"})),
+    ("a tool call that is null", chunk(delta={"tool_calls": [None]})),
+    ("a tool call at a negative index", chunk(delta={"tool_calls": [{"index": -1}]})),
+    ("a tool call at a billionth index", chunk(delta={"tool_calls": [{"index": 10**9}]})),
+    ("a tool call at a fractional index", chunk(delta={"tool_calls": [{"index": "first"}]})),
+    ("usage that is a string", chunk(choices=[], usage="lots")),
+    ("meta that is an array", chunk(choices=[], meta=[1])),
+    ("1 MB of garbage", "garbage " * 131_072),
+]
+
+
+@pytest.mark.parametrize("payload", [pytest.param(payload, id=name) for name, payload in BAD_CHUNKS])
+def test_a_chunk_that_is_none_ends_a_stream_with_9_and_keeps_what_arrived(
+    qwen: Program, api: ApiServer, payload: object
+) -> None:
+    api.answer(events([chunk("One "), chunk("two"), payload, *chunks(" three")]))
+    result = qwen("stream", "hi")
+    assert (result.status, result.text) == (9, "One two\n")
+    assert 10 < len(result.message) < 500
+
+
+ERROR_EVENTS: list[tuple[str, object, int, str]] = [
+    ("of the service's shape", {"message": "Overloaded", "requestId": "req-9", "statusCode": 503}, 5, "req-9"),
+    ("with its status as a string", {"message": "Slow down", "statusCode": "429"}, 5, "Slow down"),
+    ("about the key", {"message": "Key disabled", "statusCode": 401}, 3, "Key disabled"),
+    ("about the request", {"message": "Too long", "statusCode": 400}, 4, "Too long"),
+    ("as an error object with a status", {"error": {"message": "Broken", "code": 500}}, 5, "Broken"),
+    ("as an error object without one", {"error": {"message": "Broken", "type": "server_error"}}, 9, "Broken"),
+    ("as an error that is a string", {"error": "Broken"}, 9, "Broken"),
+]
+
+
+@pytest.mark.parametrize(("payload", "status", "part"), [pytest.param(*rest, id=name) for name, *rest in ERROR_EVENTS])
+def test_an_error_event_after_a_200_ends_with_the_status_of_the_error(
+    qwen: Program, api: ApiServer, payload: object, status: int, part: str
+) -> None:
+    api.answer(events([chunk("One "), chunk("two"), payload]))
+    result = qwen("stream", "hi")
+    assert (result.status, result.text) == (status, "One two\n")
+    assert part in result.message
+
+
+def test_an_error_in_a_body_after_a_200_is_told(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply({"error": {"message": "Broken inside", "code": 500}}))
+    result = qwen("ask", "hi")
+    assert result.status in (5, 9)
+    assert result.stdout == b""
+    assert "Broken inside" in result.message
+
+
+def test_an_answer_that_is_no_event_stream_ends_a_stream_with_9(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(body=HTML, headers={"content-type": "text/html"}))
+    result = qwen("stream", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert result.message
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "json"])
+def test_what_is_not_http_ends_with_a_clear_line(qwen: Program, api: ApiServer, command: str) -> None:
+    api.answer((b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n",))
+    result = qwen(command, "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert "HTTP" in result.message
+
+
+# Server-sent events: every legal form reads the same.
+
+TRICKY = "two\u2028words\u0085here \U0001f600 \ufeff \x1e \x0b end"
+MANY = json.dumps(chunk("in several lines"), indent=1)
+FORMS: list[tuple[str, bytes]] = [
+    ("CRLF", event_stream(chunks("Hello.")).replace(b"\n", b"\r\n")),
+    ("CR", event_stream(chunks("Hello.")).replace(b"\n", b"\r")),
+    ("comments", b": keep-alive\n\n:\n" + event_stream(chunks("Hello.")).replace(b"\n\n", b"\n:\n\n: ping\n\n")),
+    (
+        "event and id lines",
+        event_stream(chunks("Hello.")).replace(b"data:", b"event: message\nid: 7\nretry: 10\ndata:"),
+    ),
+    ("lines of fields nobody knows", event_stream(chunks("Hello.")).replace(b"data:", b"x-extra: 1\nnonsense\ndata:")),
+    ("no space after the colon", event_stream(chunks("Hello.")).replace(b"data: ", b"data:")),
+    ("a byte order mark", "\ufeff".encode() + event_stream(chunks("Hello."))),
+    ("many blank lines", b"\n\n\n" + event_stream(chunks("Hello.")).replace(b"\n\n", b"\n\n\n\n")),
+    (
+        "several data lines for one chunk",
+        b"".join(
+            b"".join(b"data: " + line + b"\n" for line in json.dumps(each, indent=1).encode().split(b"\n")) + b"\n"
+            for each in chunks("Hello.")
+        ),
+    ),
+    ("events without data", event_stream(chunks("Hello.")).replace(b"data:", b"event: ping\n\ndata\n\ndata:\n\ndata:")),
+]
+
+
+@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in FORMS])
+def test_every_legal_form_of_an_event_stream_reads_the_same(qwen: Program, api: ApiServer, body: bytes) -> None:
+    api.answer(stream(body), stream(*(bytes([byte]) for byte in body)))
+    for _ in range(2):
+        result = qwen("stream", "hi")
+        assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+
+
+def test_json_stream_prints_one_line_for_a_chunk_of_several_data_lines(qwen: Program, api: ApiServer) -> None:
+    several = b"".join(b"data: " + line + b"\n" for line in MANY.encode().split(b"\n")) + b"\n"
+    api.answer(stream(several, event_stream(chunks())))
+    result = qwen("json", "--stream", "--allow-incomplete", "hi")
+    lines = result.text.splitlines()
+    assert result.status == 0
+    assert [json.loads(line) for line in lines] == [json.loads(MANY), *chunks()]
+
+
+def test_separators_that_are_no_line_ends_pass_through(qwen: Program, api: ApiServer) -> None:
+    raw = b"data: " + json.dumps(chunk(TRICKY), ensure_ascii=False).encode() + b"\n\n"
+    api.answer(stream(raw, event_stream(chunks())), stream(raw, event_stream(chunks())))
+    assert qwen("stream", "hi").text == TRICKY + "\n"
+    first, *_ = qwen("json", "--stream", "hi").stdout.split(b"\n")
+    assert first == raw.removeprefix(b"data: ").strip(b"\n")
+
+
+def test_a_lone_surrogate_becomes_a_replacement_character(qwen: Program, api: ApiServer) -> None:
+    api.answer(
+        reply(body=b'{"choices":[{"message":{"content":"a\\ud83db\\ude00c"},"finish_reason":"stop"}]}'),
+        events([chunk("a\ud83d"), chunk("b"), chunk("\ude00c"), *chunks()]),
+        events([chunk("a\ud83d"), chunk("\ude00c"), *chunks()]),
+    )
+    for command, text in (("ask", "a\ufffdb\ufffdc\n"), ("stream", "a\ufffdb\ufffdc\n"), ("stream", "a\U0001f600c\n")):
+        result = qwen(command, "hi")
+        assert (result.status, result.text) == (0, text)
+
+
+lines_of_data = st.text(
+    st.one_of(
+        st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]),
+        st.sampled_from("\u2028\u0085\ufeff\x1e\x0b\x0c:"),
+    ),
+    min_size=1,
+    max_size=20,
+)
+payloads = st.lists(st.lists(lines_of_data, min_size=1, max_size=3), max_size=5)
+
+
+@st.composite
+def event_streams(draw: st.DrawFn) -> tuple[list[str], list[bytes]]:
+    """The data of some events, and pieces of a body that carries them."""
+    data = draw(payloads)
+    newline = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    extra = st.sampled_from(["", ": keep-alive", ":", "event: x", "id: 1", "retry: 5", "unknown"])
+    text = draw(st.sampled_from(["", "\ufeff"]))
+    for lines in data:
+        for line in lines:
+            if noise := draw(extra):
+                text += noise + newline
+            text += f"data: {line}{newline}"
+        text += newline * draw(st.integers(1, 3))
+    body = text.encode()
+    cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=12)))
+    pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    return ["\n".join(lines) for lines in data], pieces
+
+
+@given(event_streams())
+@settings(max_examples=300, deadline=None)
+def test_events_read_the_same_in_any_pieces(case: tuple[list[str], list[bytes]]) -> None:
+    data, pieces = case
+    assert list(read_events(pieces)) == data
+
+
+@given(event_streams(), st.binary(max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_no_bytes_at_all_upset_the_reader_of_events(case: tuple[list[str], list[bytes]], noise: bytes) -> None:
+    data, pieces = case
+    assert len(list(read_events([*pieces, b"\n\n", noise]))) >= len(data)
+
+
+@st.composite
+def chopped_streams(draw: st.DrawFn) -> tuple[str, list[bytes]]:
+    """The content of a stream, and its body in pieces cut at any byte."""
+    contents = draw(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), min_size=1, max_size=4))
+    escaped = draw(st.booleans())
+    newline = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    payloads = [json.dumps(each, ensure_ascii=escaped) for each in chunks(*contents, "end")]
+    body = event_stream(payloads, newline=newline)
+    cuts = sorted(draw(st.lists(st.integers(1, len(body) - 1), unique=True, max_size=30)))
+    return "".join(contents) + "end", [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+
+
+@given(chopped_streams())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_stream_in_any_pieces_is_printed_the_same(
+    qwen: Program, api: ApiServer, case: tuple[str, list[bytes]]
+) -> None:
+    content, pieces = case
+    api.answer(stream(*pieces))
+    result = qwen("stream", "hi")
+    assert (result.status, result.text, result.stderr) == (0, content + "\n", "")
+
+
+# Content codings.
+
+
+def compressed(coding: str, data: bytes) -> bytes:
+    """The data in that coding of HTTP."""
+    return gzip.compress(data) if coding == "gzip" else zlib.compress(data)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_compressed_body_reads_like_a_plain_one(qwen: Program, api: ApiServer, coding: str) -> None:
+    body = json.dumps(completion("Hello.")).encode()
+    answer = reply(body=compressed(coding, body), headers={"content-encoding": coding})
+    api.answer(answer, answer)
+    assert qwen("ask", "hi").text == "Hello.\n"
+    result = qwen("json", "hi")
+    assert (result.status, result.stdout) == (0, body)
+
+
+def test_a_compressed_stream_is_printed_as_it_arrives(qwen: Program, api: ApiServer) -> None:
+    seen = threading.Event()
+    packer = zlib.compressobj(wbits=31)
+
+    def packed(data: bytes) -> bytes:
+        return http_chunk(packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))
+
+    rest = packed(event(chunk("One "))), packed(event_stream(chunks("two"))), http_chunk(packer.flush())
+    api.answer((head(200, {**EVENT_STREAM, "content-encoding": "gzip"}), rest[0], seen, *rest[1:], LAST_CHUNK))
+    with qwen.start("stream", "hi") as running:
+        running.wait_for(b"One")
+        seen.set()
+        result = running.finish()
+    assert (result.status, result.text) == (0, "One two\n")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_body_that_is_not_in_the_coding_it_claims_ends_with_9(qwen: Program, api: ApiServer, coding: str) -> None:
+    api.answer(reply(body=b"this is not compressed at all", headers={"content-encoding": coding}))
+    result = qwen("ask", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert result.message
+
+
+def test_only_codings_that_can_be_undone_are_asked_for(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion()))
+    qwen("ask", "hi")
+    asked = {coding.strip() for coding in api.request.headers.get("accept-encoding", "identity").split(",")}
+    assert asked <= {*SUPPORTED_DECODERS}
+
+
+def test_a_compressed_flood_stops_at_the_stated_limit(qwen: Program, api: ApiServer) -> None:
+    def flood(_: Request) -> Iterator[Step]:
+        packer = zlib.compressobj(wbits=31)
+        yield head(200, {"content-encoding": "gzip", "transfer-encoding": "chunked"})
+        for _megabyte in range(300):
+            yield http_chunk(packer.compress(b" " * (1 << 20)) + packer.flush(zlib.Z_SYNC_FLUSH))
+        yield LAST_CHUNK
+
+    api.answer(flood)
+    result = qwen("ask", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert "MiB" in result.message
+    assert result.peak_memory < 400 << 20

@@ -1,0 +1,208 @@
+"""Only what costs nothing is tried again, at most `--retries` times, after the wait that the server asks for."""
+
+import signal
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_cli import retrying
+from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, events, head, reply, stream
+from tests.bodies import chunk, chunks, completion, error, event
+from tests.program import Program
+
+
+def failure(status: int, **headers: str) -> Reply:
+    """A refusal; `retry_after` gives the header."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return reply(error(status, "Not now"), status=status, headers=fields)
+
+
+AT_ONCE = {"retry_after": "0"}
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_the_service_does_not_charge_for_is_tried_again(qwen: Program, api: ApiServer, status: int) -> None:
+    api.answer(failure(status, **AT_ONCE), failure(status, **AT_ONCE), reply(completion("At last.")))
+    result = qwen("ask", "hi")
+    assert (result.status, result.text) == (0, "At last.\n")
+    notes = result.stderr.splitlines()
+    assert len(notes) == 2
+    assert all(note.startswith("qwen-cli: ") and str(status) in note for note in notes)
+    assert api.requests[0].body == api.requests[1].body == api.requests[2].body
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 501, 505])
+def test_any_other_refusal_is_final(qwen: Program, api: ApiServer, status: int) -> None:
+    api.answer(failure(status, **AT_ONCE))
+    result = qwen("ask", "hi")
+    assert result.status in (3, 4, 5)
+    assert str(status) in result.message
+
+
+def test_a_stream_is_tried_again_before_its_first_byte(qwen: Program, api: ApiServer) -> None:
+    api.answer(failure(503, **AT_ONCE), events(chunks("At last.")))
+    result = qwen("stream", "hi")
+    assert (result.status, result.text) == (0, "At last.\n")
+
+
+def test_an_account_report_is_tried_again(qwen: Program, api: ApiServer) -> None:
+    api.answer(failure(503, **AT_ONCE), reply({"current_balance": 1.5, "currency": "USD"}))
+    result = qwen("cost", "--balance")
+    assert result.status == 0
+    assert "1.5" in result.text
+
+
+def test_quiet_tries_again_without_a_word(qwen: Program, api: ApiServer) -> None:
+    api.answer(failure(503, **AT_ONCE), reply(completion("At last.")))
+    result = qwen("ask", "-q", "hi")
+    assert (result.status, result.text, result.stderr) == (0, "At last.\n", "")
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_retries_bounds_the_number_of_tries(qwen: Program, api: ApiServer, retries: int) -> None:
+    api.answer(*[failure(503, **AT_ONCE)] * (retries + 1))
+    result = qwen("ask", "--retries", str(retries), "hi")
+    assert (result.status, result.stdout) == (5, b"")
+    assert len(result.stderr.splitlines()) == retries + 1
+
+
+def test_retries_are_two_unless_told_otherwise(qwen: Program, api: ApiServer) -> None:
+    api.answer(*[failure(503, **AT_ONCE)] * 3)
+    assert qwen("ask", "hi").status == 5
+
+
+def test_the_variable_of_retries_counts(qwen: Program, api: ApiServer) -> None:
+    api.answer(failure(503))
+    assert qwen("ask", "hi", env={"QWEN_CLI_RETRIES": "0"}).status == 5
+
+
+def test_each_wait_is_longer_than_nothing(qwen: Program, api: ApiServer) -> None:
+    api.answer(failure(503), failure(503), failure(503))
+    assert qwen("ask", "hi").status == 5
+    first, second, third = (request.at for request in api.requests)
+    assert second - first > 0.2
+    assert third - second > 0.4
+
+
+@pytest.mark.parametrize("header", ["seconds", "a date"])
+def test_the_server_decides_how_long_to_wait(qwen: Program, api: ApiServer, header: str) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+    api.answer(failure(429, retry_after="2" if header == "seconds" else at), reply(completion("At last.")))
+    start = time.time()
+    result = qwen("ask", "hi")
+    assert (result.status, result.text) == (0, "At last.\n")
+    waited = api.requests[1].at - api.requests[0].at
+    if header == "seconds":
+        assert waited >= 2
+    else:
+        # A date has no fractions, so the wait may be up to one second short.
+        assert time.time() - start >= 2
+        assert waited > 0.5
+    assert waited < 8
+
+
+@pytest.mark.parametrize(
+    "value", ["3600", "Fri, 31 Dec 2100 23:59:59 GMT", "9" * 400], ids=["an hour", "a far date", "ages"]
+)
+def test_a_wait_is_capped_at_a_minute_and_an_interrupt_ends_it_at_once(
+    qwen: Program, api: ApiServer, value: str
+) -> None:
+    api.answer(failure(429, retry_after=value))
+    with qwen.start("ask", "hi") as running:
+        running.wait_for(b"60.0 s", "stderr")
+        interrupted = time.monotonic()
+        running.send(signal.SIGINT)
+        result = running.finish()
+    assert (result.status, result.stdout) == (130, b"")
+    assert time.monotonic() - interrupted < 2
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "1.5e3", "", "\xb2", "Fri, 99 Foo 2100", "0x10"], ids=repr)
+def test_a_retry_after_that_is_none_is_no_obstacle(qwen: Program, api: ApiServer, value: str) -> None:
+    api.answer(failure(503, retry_after=value), reply(completion("At last.")))
+    result = qwen("ask", "hi")
+    assert (result.status, result.text) == (0, "At last.\n")
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d [+-]?\w{1,6}")))
+def test_any_retry_after_gives_a_wait_between_nothing_and_a_minute(value: str) -> None:
+    assert 0 <= retrying.delay(0, value) <= retrying.LONGEST
+
+
+def test_the_backoff_grows_and_has_jitter() -> None:
+    waits = [[retrying.delay(attempt, None) for _ in range(50)] for attempt in range(5)]
+    assert all(len(set(each)) > 1 for each in waits)
+    assert all(max(earlier) <= 2 * min(earlier) for earlier in waits)
+    averages = [sum(each) / len(each) for each in waits]
+    assert averages == sorted(averages)
+    assert max(retrying.delay(1000, None) for _ in range(50)) <= retrying.LONGEST
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        pytest.param((head(200, {"content-length": 99}) + b"{", 0.05, RESET), 6, id="a body that is reset"),
+        pytest.param((head(200, {"content-length": 99}) + b"{", FIN), 6, id="a body that is cut"),
+        pytest.param((FIN,), 6, id="a connection that closes without an answer"),
+        pytest.param((RESET,), 6, id="a connection that is reset without an answer"),
+        pytest.param((SILENCE,), 6, id="a read timeout"),
+        pytest.param((head(200, {"content-length": 99}), SILENCE), 6, id="a read timeout after the header"),
+        pytest.param(reply(body=b"garbage"), 9, id="garbage"),
+        pytest.param(reply(completion(None)), 8, id="an answer without content"),
+    ],
+)
+def test_nothing_that_may_have_cost_something_is_tried_again(
+    qwen: Program, api: ApiServer, answer: Reply, status: int
+) -> None:
+    api.answer(answer)
+    result = qwen("ask", "--timeout", "0.5", "--retries", "5", "hi")
+    assert result.status == status
+    assert result.message
+    assert len(api.requests) == 1
+
+
+def test_a_stream_is_not_tried_again_after_its_first_byte(qwen: Program, api: ApiServer) -> None:
+    api.answer(stream(event(chunk("One")), 0.05, RESET, whole=False))
+    result = qwen("stream", "--retries", "5", "hi")
+    assert (result.status, result.text) == (6, "One\n")
+    assert result.message
+
+
+def test_a_refused_connection_is_tried_again(qwen: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    result = qwen("ask", "--retries", "2", "hi", env={"AIMLAPI_BASE_URL": f"http://127.0.0.1:{port}/v1"})
+    assert (result.status, result.stdout) == (6, b"")
+    assert len(result.stderr.splitlines()) == 3
+
+
+def test_a_server_that_comes_up_during_the_wait_is_found(qwen: Program) -> None:
+    with ApiServer(listening=False) as late:
+        late.answer(reply(completion("At last.")))
+        with qwen.start("ask", "hi", server=late) as running:
+            running.wait_for(b"\n", "stderr")
+            late.listen()
+            result = running.finish()
+    late.verify()
+    assert (result.status, result.text) == (0, "At last.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_a_signal_ends_the_wait_at_once(qwen: Program, api: ApiServer, command: str, number: signal.Signals) -> None:
+    qwen.file("answer", "old")
+    api.answer(failure(503, retry_after="30"))
+    with qwen.start(command, "-o", "answer", "hi") as running:
+        running.wait_for(b"\n", "stderr")
+        sent = time.monotonic()
+        running.send(number)
+        result = running.finish()
+    assert result.status == 128 + number
+    assert result.message
+    assert time.monotonic() - sent < 2
+    assert qwen.files() == {"answer": b"old"}

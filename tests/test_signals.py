@@ -1,0 +1,252 @@
+"""A reader that leaves, a signal, a closed descriptor: the program ends as the shell expects, and generation stops."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from tests.api_server import (
+    EVENT_STREAM,
+    SILENCE,
+    ApiServer,
+    Reply,
+    Request,
+    Step,
+    events,
+    head,
+    http_chunk,
+    reply,
+    stream,
+)
+from tests.bodies import chunk, chunks, completion, event
+from tests.keyring_daemon import Keyring
+from tests.program import TERMINAL, Program, Running, wait_until
+
+ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def endless(_: Request) -> Iterator[Step]:
+    """A stream that never ends by itself: a line every 20 ms."""
+    yield head(200, EVENT_STREAM)
+    while True:
+        yield http_chunk(event(chunk("line\n")))
+        yield 0.02
+
+
+def in_time(number: signal.Signals) -> str:
+    """The name of a signal, as the id of a test."""
+    return number.name
+
+
+@pytest.mark.parametrize("command", ["stream", "json --stream"])
+def test_a_reader_that_leaves_ends_it_silently_and_closes_the_connection(
+    qwen: Program, api: ApiServer, command: str
+) -> None:
+    api.answer(endless)
+    result = qwen(*command.split(), "hi", script='{ "$@"; echo $? >&2; } | head -n 1')
+    assert result.stderr == "141\n"
+    assert len(result.text.splitlines()) == 1
+    assert api.request.closed.wait(1)
+
+
+@pytest.mark.parametrize("command", ["ask", "json", "cost"])
+def test_a_reader_that_has_left_before_the_answer_ends_it_silently(qwen: Program, api: ApiServer, command: str) -> None:
+    api.answer((0.3, *reply(completion("Hello."))))
+    result = qwen(command, "hi", script='{ "$@"; echo $? >&2; } | true')
+    assert (result.stdout, result.stderr) == (b"", "141\n")
+
+
+def test_a_reader_of_help_that_leaves_is_no_traceback(qwen: Program) -> None:
+    result = qwen("ask", "--help", script='{ sleep 0.3; "$@"; echo $? >&2; } | true')
+    assert result.stderr == "141\n"
+
+
+def test_a_reader_that_ignores_the_signal_of_pipes_makes_no_difference(qwen: Program, api: ApiServer) -> None:
+    api.answer(endless)
+    result = qwen("stream", "hi", script="trap '' PIPE; { \"$@\"; echo $? >&2; } | head -n 1")
+    assert result.stderr == "141\n"
+    assert api.request.closed.wait(1)
+
+
+def test_a_slow_reader_with_a_pipe_that_does_not_block_gets_everything(qwen: Program, api: ApiServer) -> None:
+    content = "0123456789abcdef" * 65536
+    api.answer(reply(completion(content)))
+    nonblocking = (
+        "import fcntl, os, sys; "
+        "fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.fcntl(1, fcntl.F_GETFL)); "
+        "os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    result = qwen("ask", "hi", script=f'python3 -c "{nonblocking}" "$@" | {{ sleep 1; cat; }}')
+    assert (result.text == content + "\n", result.stderr) == (True, "")
+
+
+WAITING: list[tuple[str, str, Reply]] = [
+    ("for the header", "ask", (SILENCE,)),
+    ("for the rest of a body", "ask", (head(200, {"content-length": 99}) + b"{", SILENCE)),
+    ("in a stream", "stream", stream(event(chunk("One")), SILENCE, whole=False)),
+    ("in a body that is passed through", "json", (head(200, {"content-length": 99}) + b"{", SILENCE)),
+    ("for the account", "cost --balance", (SILENCE,)),
+]
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=in_time)
+@pytest.mark.parametrize(("command", "answer"), [pytest.param(*rest, id=name) for name, *rest in WAITING])
+def test_a_signal_while_it_waits(
+    qwen: Program, api: ApiServer, command: str, answer: Reply, number: signal.Signals
+) -> None:
+    """The process dies of the signal, says nothing, and the server sees the connection close within a second."""
+    api.answer(answer)
+    with qwen.start(*command.split(), *(["hi"] if command != "cost --balance" else [])) as running:
+        api.wait_for_requests()
+        if command == "stream":
+            running.wait_for(b"One")
+        running.send(number)
+        result = running.finish(timeout=5)
+    assert (result.status, result.stderr) == (128 + number, "")
+    assert api.request.closed.wait(1)
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=in_time)
+def test_a_signal_while_it_prints(qwen: Program, api: ApiServer, number: signal.Signals) -> None:
+    api.answer(endless)
+    with qwen.start("stream", "hi") as running:
+        running.wait_for(b"line\nline\n")
+        running.send(number)
+        result = running.finish(timeout=5)
+    assert (result.status, result.stderr) == (128 + number, "")
+    assert api.request.closed.wait(1)
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=in_time)
+@pytest.mark.parametrize("arguments", [("ask", "hi"), ("ask", "-"), ("key", "set")], ids=" ".join)
+def test_a_signal_while_it_waits_for_standard_input(
+    qwen: Program, arguments: tuple[str, ...], number: signal.Signals
+) -> None:
+    with qwen.start(*arguments, input=PIPE) as running:
+        wait_until(lambda: is_asleep_reading(running), "the program waits for its input")
+        running.send(number)
+        result = running.finish(timeout=5)
+    assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
+
+
+def is_asleep_reading(running: Running) -> bool:
+    """Whether the process sleeps and has been started long enough to be in its own code."""
+    state = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "S" and taken_over(running) and time.monotonic() - running.started > 0.5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=in_time)
+@pytest.mark.parametrize("arguments", [("ask", "hi"), ("key", "status")], ids=" ".join)
+def test_a_signal_while_a_keyring_hangs(
+    qwen: Program, keyring: Keyring, arguments: tuple[str, ...], number: signal.Signals
+) -> None:
+    keyring.hang()
+    changes = {**keyring.environment, "AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://api.invalid/v1"}
+    with qwen.start(*arguments, env=changes) as running:
+        wait_until(lambda: is_asleep_reading(running), "the program waits for the keyring")
+        running.send(number)
+        result = running.finish(timeout=5)
+    assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
+    assert result.seconds < 3
+
+
+def taken_over(running: Running) -> bool:
+    """Whether the program, and no longer Python's own start, decides what SIGINT does."""
+    fields = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{running.pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    # Python blocks nothing, ignores SIGPIPE from the start, and catches SIGINT until the program has it no more.
+    ignored, caught = (int(fields[name], 16) for name in ("SigIgn", "SigCgt"))
+    return bool(ignored & 1 << signal.SIGPIPE - 1) and not caught & 1 << signal.SIGINT - 1
+
+
+@pytest.mark.parametrize("delay", [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.14])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=in_time)
+def test_a_signal_during_the_start(qwen: Program, api: ApiServer, number: signal.Signals, delay: float) -> None:
+    """At any moment since Python has handed over; before, an interrupt is Python's own affair."""
+    api.always((SILENCE,))
+    with qwen.start("ask", "hi") as running:
+        if number == signal.SIGINT:
+            wait_until(lambda: taken_over(running), "the program runs")
+        time.sleep(delay)
+        running.send(number)
+        result = running.finish(timeout=5)
+    assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_control_c_on_a_terminal_leaves_it_clean(qwen: Program, api: ApiServer, command: str) -> None:
+    api.answer((SILENCE,))
+    with qwen.start(command, "hi", terminal=TERMINAL) as running:
+        api.wait_for_requests()
+        # Long enough for the spinner to be seen.
+        running.wait_for(b"waiting", "terminal")
+        running.type(b"\x03")
+        result = running.finish(timeout=5)
+    assert result.status == 130
+    assert result.terminal.rfind(b"\x1b[?25h") > result.terminal.rfind(b"\x1b[?25l")
+    assert b"Aborted" not in result.terminal
+    assert api.request.closed.wait(1)
+
+
+def test_an_interrupt_that_the_caller_ignores_stays_ignored(qwen: Program, api: ApiServer) -> None:
+    api.answer((0.6, *reply(completion("Hello."))))
+    with qwen.start("ask", "hi", script="trap '' INT HUP; exec \"$@\"") as running:
+        api.wait_for_requests()
+        running.send(signal.SIGINT)
+        running.send(signal.SIGHUP)
+        result = running.finish()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+
+
+# Closed descriptors.
+
+
+def test_closed_standard_input_is_no_input(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "hi", script='exec "$@" <&-')
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert api.request.json["messages"] == [{"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
+def test_closed_standard_output_ends_with_7(qwen: Program, api: ApiServer, command: str) -> None:
+    api.always(events(chunks("Hello.")) if command == "stream" else reply(completion("Hello.")))
+    result = qwen(command, "hi", script='exec "$@" >&-')
+    assert result.status == 7
+    assert "standard output" in result.message
+
+
+def test_closed_standard_output_does_not_matter_to_o(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "-o", "answer", "hi", script='exec "$@" >&-')
+    assert (result.status, result.stderr, qwen.files()) == (0, "", {"answer": b"Hello.\n"})
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_closed_standard_error_is_survived(qwen: Program, api: ApiServer, command: str) -> None:
+    api.answer(*[events(chunks("Hello.")) if command == "stream" else reply(completion("Hello."))] * 2)
+    result = qwen(command, "-v", "-u", "hi", script='exec "$@" 2>&-')
+    assert (result.status, result.text) == (0, "Hello.\n")
+    result = qwen(command, "-v", "-u", "-o", "answer", "hi", script='exec "$@" <&- 2>&-')
+    assert (result.status, qwen.files()) == (0, {"answer": b"Hello.\n"})
+
+
+def test_an_error_with_standard_error_closed_keeps_its_status(qwen: Program) -> None:
+    assert qwen("ask", "--temperature", "9", "hi", script='exec "$@" 2>&-').status == 2
+    assert qwen("ask", "-f", "missing", script='exec "$@" 2>&-').status == 7
+
+
+def test_everything_closed_still_writes_the_file(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "-v", "-o", "answer", "hi", script='exec "$@" <&- >&- 2>&-')
+    assert (result.status, qwen.files()) == (0, {"answer": b"Hello.\n"})
+
+
+def test_standard_error_that_is_full_is_no_obstacle(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "-v", "-u", "hi", script='exec "$@" 2>/dev/full')
+    assert (result.status, result.text) == (0, "Hello.\n")

@@ -1,0 +1,205 @@
+"""Standard input is read when something may come from it, waited for as long as it takes, and never dropped."""
+
+import os
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+import pytest
+
+from tests.api_server import ApiServer, reply
+from tests.bodies import completion
+from tests.program import Program
+
+MIB = 1 << 20
+
+
+def prompt(api: ApiServer, number: int = 0) -> Any:
+    """The content of the only message of that request."""
+    (message,) = api.requests[number].json["messages"]
+    return message["content"]
+
+
+@pytest.mark.parametrize("words", [("hi",), ()], ids=["with words", "without words"])
+def test_an_open_pipe_that_never_delivers_is_noted_after_three_seconds_and_can_be_interrupted(
+    qwen: Program, words: tuple[str, ...]
+) -> None:
+    with qwen.start("ask", *words, input=PIPE) as running:
+        running.wait_for(b"\n", "stderr")
+        assert running.output("stdout") == b""
+        running.send(signal.SIGINT)
+        result = running.finish()
+    assert result.status == 130
+    assert "-n" in result.message
+    assert "standard input" in result.message
+    assert result.seconds > 3
+
+
+def test_quiet_waits_without_a_note_and_a_slow_producer_is_waited_for(qwen: Program, api: ApiServer) -> None:
+    api.always(reply(completion("Hello.")))
+    result = qwen("ask", "-q", "Say:", script='{ sleep 3.4; echo slow; sleep 0.3; echo words; } | "$@"')
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert prompt(api) == "slow\nwords\n\nSay:"
+
+
+def test_nothing_is_sent_before_standard_input_has_ended(qwen: Program, api: ApiServer) -> None:
+    with qwen.start("ask", "Say:", input=PIPE) as running:
+        running.write(b"first ")
+        with pytest.raises(AssertionError, match="no such request"):
+            api.wait_for_requests(timeout=0.7)
+        api.answer(reply(completion("Hello.")))
+        running.write(b"second\n")
+        running.close_input()
+        assert running.finish().status == 0
+    assert prompt(api) == "first second\n\nSay:"
+
+
+@pytest.mark.parametrize("flag", ["-n", "--no-stdin"])
+def test_no_stdin_leaves_an_open_pipe_alone(qwen: Program, api: ApiServer, flag: str) -> None:
+    api.answer(reply(completion("Hello.")))
+    with qwen.start("ask", flag, "hi", input=PIPE) as running:
+        result = running.finish()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert prompt(api) == "hi"
+
+
+def test_no_stdin_alone_is_nothing_to_ask(qwen: Program) -> None:
+    result = qwen("ask", "-n", input="hi")
+    assert (result.status, result.stdout) == (2, b"")
+    assert "nothing to ask" in result.message
+
+
+LOOP = 'printf \'a\\nb\\nc\\n\' | while read -r line; do "$@" "$line"; done'
+
+
+def test_a_read_loop_with_n_asks_once_for_each_line(qwen: Program, api: ApiServer) -> None:
+    api.answer(*[reply(completion("Hello."))] * 3)
+    result = qwen("ask", "-n", "--", script=LOOP)
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n" * 3, "")
+    assert [prompt(api, number) for number in range(3)] == ["a", "b", "c"]
+
+
+def test_a_read_loop_without_n_sends_the_other_lines_with_the_first(qwen: Program, api: ApiServer) -> None:
+    """As any filter in such a loop does; nothing is lost."""
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "--", script=LOOP)
+    assert (result.status, result.text) == (0, "Hello.\n")
+    assert prompt(api) == "b\nc\n\na"
+
+
+def test_dev_null_is_no_input(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    assert qwen("ask", "hi").status == 0
+    assert prompt(api) == "hi"
+    result = qwen("ask")
+    assert result.status == 2
+    assert "nothing to ask" in result.message
+
+
+def test_a_device_is_read_where_it_is_asked_for(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    assert qwen("ask", "hi", "-").status == 0
+    assert prompt(api) == "hi"
+
+
+@pytest.mark.parametrize("kind", ["a file", "a socket", "a pipe"])
+def test_input_comes_from(qwen: Program, api: ApiServer, kind: str) -> None:
+    """A regular file, a socket and a pipe are read alike."""
+    api.answer(reply(completion("Hello.")))
+    if kind == "a socket":
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(b"from outside\n")
+            ours.shutdown(socket.SHUT_WR)
+            result = qwen("ask", "hi", input=theirs.fileno())
+    elif kind == "a file":
+        with qwen.file("input", "from outside\n").open("rb") as file:
+            result = qwen("ask", "hi", input=file)
+    else:
+        result = qwen("ask", "hi", input="from outside\n")
+    assert result.status == 0
+    assert prompt(api) == "from outside\n\nhi"
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with (
+        open(reading, "rb") as theirs,
+        open(writing, "wb", buffering=0) as ours,
+        qwen.start("ask", "hi", input=theirs) as running,
+    ):
+        ours.write(b"one ")
+        with pytest.raises(AssertionError, match="no such request"):
+            api.wait_for_requests(timeout=0.6)
+        ours.write(b"two\n")
+        ours.close()
+        assert running.finish().status == 0
+    assert prompt(api) == "one two\n\nhi"
+
+
+def test_a_terminal_is_not_read_unless_asked_for(qwen: Program, api: ApiServer) -> None:
+    api.answer(*[reply(completion("Hello."))] * 2)
+    assert qwen("ask", "hi", terminal=["stdin"]).status == 0
+    assert prompt(api) == "hi"
+    with qwen.start("ask", "Translate:", "-", "into French", terminal=["stdin"]) as running:
+        running.type(b"hello there\n\x04")
+        assert running.finish().status == 0
+    assert prompt(api, 1) == "Translate:\n\nhello there\n\ninto French"
+
+
+@pytest.mark.parametrize(
+    ("data", "offset"),
+    [
+        pytest.param(b"fine until \xff here", "11", id="invalid UTF-8"),
+        pytest.param(b"cut \xe2\x82", "4", id="UTF-8 that is cut"),
+        pytest.param("é\0".encode(), "2", id="NUL"),
+        pytest.param("no".encode("utf-16"), "0", id="UTF-16"),
+    ],
+)
+def test_input_that_is_not_text_ends_with_7_and_the_byte_offset(
+    qwen: Program, api: ApiServer, data: bytes, offset: str
+) -> None:
+    result = qwen("ask", "hi", input=data)
+    assert (result.status, result.stdout, api.requests) == (7, b"", [])
+    assert "standard input" in result.message
+    assert f"offset {offset}" in result.message
+
+
+@pytest.mark.parametrize("through", ["a pipe", "a file", "-f"])
+def test_200_mb_are_refused_within_memory(qwen: Program, api: ApiServer, through: str) -> None:
+    if through == "a pipe":
+        # A pipeline would hide whose memory it is, so the producer writes into the program's own pipe.
+        result = qwen("ask", "hi", input=b"0123456789abcde\n" * (200 * MIB // 16), timeout=60)
+    else:
+        with tempfile.TemporaryFile(dir=qwen.cwd) as file:
+            for _ in range(200):
+                file.write(b"0123456789abcde\n" * (MIB // 16))
+            file.seek(0)
+            if through == "-f":
+                named = Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+                result = qwen("ask", "-f", named, "hi", timeout=60)
+            else:
+                result = qwen("ask", "hi", input=file, timeout=60)
+    assert (result.status, result.stdout, api.requests) == (7, b"", [])
+    assert "MiB" in result.message
+    assert result.peak_memory < 250 * MIB
+
+
+def test_30_mb_are_handled_within_memory(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", input="0123456789abcde\n" * (30 * MIB // 16), timeout=60)
+    assert (result.status, result.text) == (0, "Hello.\n")
+    assert len(prompt(api)) == 30 * MIB - 1
+    assert result.peak_memory < 400 * MIB
+
+
+def test_standard_input_that_cannot_be_read_ends_with_7(qwen: Program, api: ApiServer) -> None:
+    qwen.file("input", "only to be written")
+    result = qwen("ask", "hi", script='exec "$@" 0>>input')
+    assert (result.status, api.requests) == (7, [])
+    assert "standard input" in result.message
