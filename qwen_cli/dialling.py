@@ -34,7 +34,7 @@ class Dial:
             self._failure = error
 
     def connection(self, timeout: float) -> socket.socket:
-        """The connected socket; OSError or LocalError says why there is none, TimeoutError that `timeout` seconds are up.
+        """The connected socket; OSError or LocalError says why there is none, TimeoutError that the time was up.
 
         The limit holds for name, TCP and TLS together, counted from the beginning of the attempt.
         """

@@ -1,6 +1,5 @@
 """Words, files, standard input and images -> the messages of a request."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,6 @@ from qwen_cli.options import PromptOptions
 Message = dict[str, Any]
 
 STDIN = "-"
-
-_DATA_URI = r"data:image/(?:jpe?g|png|gif|webp);base64,[A-Za-z0-9+/]+={0,2}"
 
 
 def read_messages(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[Message]:
@@ -38,9 +35,10 @@ def _system_text(options: PromptOptions) -> str | None:
 def _earlier_messages(messages: Any) -> list[Message]:
     if messages is None:
         return []
-    if not isinstance(messages, list):
-        raise InvalidUsage("--messages must be a JSON array of messages")
-    return messages
+    from qwen_cli.validation import FIELDS, hold_to_limits
+
+    hold_to_limits("--messages", messages, FIELDS["messages"])
+    return list(messages)
 
 
 def _read_pieces(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[str]:
@@ -94,10 +92,11 @@ def _image_part(source: str, detail: str | None) -> dict[str, Any]:
 
 def _image_url(source: str) -> str:
     """An https: URL or a data: URI as it is; a file as a data: URI."""
-    if source.startswith("https://") or re.fullmatch(_DATA_URI, source):
+    if source.startswith(("https:", "http:", "data:")):
+        from qwen_cli.validation import hold_to_limits, image_url
+
+        hold_to_limits("--image", source, image_url)
         return source
-    if source.startswith(("http://", "data:")):
-        raise InvalidUsage("an --image URL must be https: or a base64 data: URI of a JPEG, PNG, GIF or WEBP")
     import base64
 
     data = read_file(source)

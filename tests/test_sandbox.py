@@ -24,7 +24,8 @@ from qwen_cli.sandbox import FAULTS, Fault, parse_fault, serving
 from qwen_cli.sandbox.faults import FaultSchedule
 from qwen_cli.sandbox.instance import smallest
 from qwen_cli.sandbox.process import environment
-from qwen_cli.sandbox.validation import ApiError, parse_request
+from qwen_cli.sandbox.requests import parse_request
+from qwen_cli.validation import OutsideLimitsError
 
 OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
 KEY = {"Authorization": "Bearer any"}
@@ -597,7 +598,7 @@ def refusal(request: object) -> str | None:
     """The sandbox's objection to a request, None if it has none."""
     try:
         parse_request(json.dumps(request).encode())
-    except ApiError as error:
+    except OutsideLimitsError as error:
         return error.message
     return None
 
@@ -711,7 +712,7 @@ def test_smallest_instances(schema: dict[str, Any], instance: object) -> None:
     ],
 )
 def test_says_when_it_finds_no_instance(schema: dict[str, Any]) -> None:
-    with pytest.raises(ApiError, match="schema: Expected a schema that the sandbox finds an instance of"):
+    with pytest.raises(OutsideLimitsError, match="schema: Expected a schema that the sandbox finds an instance of"):
         smallest(schema, "schema")
 
 

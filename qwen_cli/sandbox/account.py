@@ -9,7 +9,7 @@ from typing import Any
 
 from qwen_cli import limits
 from qwen_cli.sandbox.completion import COMPLETION_CREDITS, CREDITS_PER_USD, NOW, PROMPT_CREDITS, Completion
-from qwen_cli.sandbox.validation import ApiError
+from qwen_cli.sandbox.requests import ApiError
 
 Query = Mapping[str, str]
 

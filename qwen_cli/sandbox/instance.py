@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any
 
+from qwen_cli.sandbox.requests import ApiError
 from qwen_cli.sandbox.schema import Schema, check_schema, contains, is_valid, resolve, types
-from qwen_cli.sandbox.validation import ApiError
 
 _DEPTHS = range(1, 40)
 _STEPS = 100_000

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from qwen_cli.sandbox.validation import ApiError, array, boolean, by_type, choice, mapping, number, record, text
+from qwen_cli.validation import OutsideLimitsError, array, boolean, by_type, choice, mapping, number, record, text
 
 Schema = Mapping[str, Any] | bool
 
@@ -29,7 +29,9 @@ def _pattern(value: object, field: str) -> None:
     try:
         re.compile(str(value))
     except re.error as error:
-        raise ApiError(400, f"{field}: Expected a regular expression, Received {json.dumps(value)}: {error}") from None
+        raise OutsideLimitsError(
+            f"{field}: Expected a regular expression, Received {json.dumps(value)}: {error}"
+        ) from None
 
 
 def _values(value: object, field: str) -> None:

@@ -20,7 +20,8 @@ from qwen_cli import limits
 from qwen_cli.sandbox.account import Account, models, timestamp
 from qwen_cli.sandbox.completion import CREDITS_PER_USD, Completion, chunks, complete, half, response
 from qwen_cli.sandbox.faults import Fault, FaultSchedule
-from qwen_cli.sandbox.validation import ApiError, parse_request
+from qwen_cli.sandbox.requests import ApiError, parse_request
+from qwen_cli.validation import OutsideLimitsError
 
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a request; a larger one is a 413."""
@@ -112,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
             body = self._read_body()
             self._digest = _digest(self.requestline, body)
             self._route(body)
-        except ApiError as error:
+        except OutsideLimitsError as error:
             self._send_refusal(error)
 
     do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 -- names of http.server
@@ -206,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _send_refusal(self, error: ApiError) -> None:
+    def _send_refusal(self, error: OutsideLimitsError) -> None:
         path = getattr(self, "path", "")
         body = {
             "message": error.message,

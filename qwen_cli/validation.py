@@ -1,30 +1,31 @@
 """What a request may be: the documented limits, as checks put together from small ones.
 
-A check takes a value parsed from JSON and the dotted name of its field. It returns nothing, or raises an ApiError that
-names the field, what was expected there and what was received.
+A check takes a value parsed from JSON and the dotted name of its field. It returns nothing, or raises an
+OutsideLimitsError that names the field, what was expected there and what was received.
 """
 
 import binascii
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from qwen_cli import limits
+from qwen_cli.errors import InvalidUsage
 
 _TYPE_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
 Check = Callable[[object, str], None]
 
 
-class ApiError(Exception):
-    """An answer other than 200: its HTTP status and the message of its body."""
+class OutsideLimitsError(Exception):
+    """A value that the API does not take. `status` is what it answers to it."""
 
-    def __init__(self, status: int, message: str) -> None:
+    status = 400
+
+    def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.status = status
         self.message = message
 
 
@@ -32,7 +33,7 @@ class _Missing:
     """The value of a field that isn't there."""
 
 
-_MISSING = _Missing()
+MISSING = _Missing()
 
 
 def refuse(field: str, expected: str, received: object) -> NoReturn:
@@ -44,7 +45,7 @@ def refuse(field: str, expected: str, received: object) -> NoReturn:
         shown = json.dumps(received[:60])
     else:
         shown = _TYPE_NAMES[type(received)] if isinstance(received, dict | list) else json.dumps(received)
-    raise ApiError(400, f"{field}: Expected {expected}, Received {shown}")
+    raise OutsideLimitsError(f"{field}: Expected {expected}, Received {shown}")
 
 
 def of_type(kind: type) -> Check:
@@ -90,7 +91,7 @@ def array(item: Check, most: int | None = None) -> Check:
         if not isinstance(value, list):
             refuse(field, "an array", value)
         if most is not None and len(value) > most:
-            raise ApiError(400, f"{field}: Expected an array of at most {most}, Received one of {len(value)}")
+            raise OutsideLimitsError(f"{field}: Expected an array of at most {most}, Received one of {len(value)}")
         for index, member in enumerate(value):
             item(member, f"{field}.{index}")
 
@@ -121,7 +122,7 @@ def record(
         prefix = f"{field}." if field else ""
         for name in required:
             if name not in value:
-                known[name](_MISSING, prefix + name)
+                known[name](MISSING, prefix + name)
         for name, member in value.items():
             if name in known:
                 known[name](member, prefix + name)
@@ -160,7 +161,7 @@ def tagged(tag: str, variants: Mapping[str, Check]) -> Check:
     def check(value: object, field: str) -> None:
         if not isinstance(value, dict):
             refuse(field, "an object", value)
-        name = value.get(tag, _MISSING)
+        name = value.get(tag, MISSING)
         tags(name, f"{field}.{tag}")
         variants[name](value, field)
 
@@ -179,7 +180,7 @@ def _name(value: object, field: str) -> None:
 _DATA_URI = re.compile(rf"data:image/(?:{'|'.join(limits.IMAGE_TYPES)});base64,")
 
 
-def _image_url(value: object, field: str) -> None:
+def image_url(value: object, field: str) -> None:
     expected = f"an https: URL or a base64 data: URI of {', '.join(limits.IMAGE_TYPES)}"
     if not isinstance(value, str):
         refuse(field, expected, value)
@@ -206,7 +207,7 @@ _text_part = record({"type": choice("text"), "text": text})
 _image_part = record(
     {
         "type": choice("image_url"),
-        "image_url": record({"url": _image_url}, {"detail": choice(*limits.IMAGE_DETAILS)}),
+        "image_url": record({"url": image_url}, {"detail": choice(*limits.IMAGE_DETAILS)}),
     }
 )
 _refusal_part = record({"type": choice("refusal"), "refusal": text})
@@ -264,56 +265,46 @@ def _ranges() -> dict[str, Check]:
     return checks | {name: nullable(checks[name]) for name in _NULLABLE}
 
 
-_request = record(
-    {"model": text, "messages": array(_message)},
-    _ranges()
-    | {
-        "stream": boolean,
-        "stream_options": record({"include_usage": boolean}),
-        "tools": array(_tool, limits.TOOLS),
-        "tool_choice": by_type(
-            {
-                str: choice(*limits.TOOL_CHOICES),
-                dict: record({"type": choice("function"), "function": record({"name": text})}),
-            }
-        ),
-        "parallel_tool_calls": boolean,
-        "stop": nullable(by_type({str: text, list: array(text, limits.STOP_SEQUENCES)})),
-        "logit_bias": nullable(mapping(number(*limits.LOGIT_BIAS))),
-        "logprobs": nullable(boolean),
-        "prediction": record({"type": choice("content"), "content": _content(text=_text_part)}),
-        "reasoning_effort": choice(*limits.REASONING_EFFORTS),
-        "response_format": tagged(
-            "type",
-            dict.fromkeys(limits.RESPONSE_FORMATS, _just_type)
-            | {"json_schema": record({"type": text, "json_schema": _json_schema}, closed=True)},
-        ),
-    },
-)
+FIELDS: dict[str, Check] = {
+    "model": text,
+    "messages": array(_message),
+    **_ranges(),
+    "stream": boolean,
+    "stream_options": record({"include_usage": boolean}),
+    "tools": array(_tool, limits.TOOLS),
+    "tool_choice": by_type(
+        {
+            str: choice(*limits.TOOL_CHOICES),
+            dict: record({"type": choice("function"), "function": record({"name": text})}),
+        }
+    ),
+    "parallel_tool_calls": boolean,
+    "stop": nullable(by_type({str: text, list: array(text, limits.STOP_SEQUENCES)})),
+    "logit_bias": nullable(mapping(number(*limits.LOGIT_BIAS))),
+    "logprobs": nullable(boolean),
+    "prediction": record({"type": choice("content"), "content": _content(text=_text_part)}),
+    "reasoning_effort": choice(*limits.REASONING_EFFORTS),
+    "response_format": tagged(
+        "type",
+        dict.fromkeys(limits.RESPONSE_FORMATS, _just_type)
+        | {"json_schema": record({"type": text, "json_schema": _json_schema}, closed=True)},
+    ),
+}
+"""Field of the request body -> what it may be."""
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(f"{digits[:60]} is beyond a double")
-    return value
-
-
-def parse_request(body: bytes) -> dict[str, Any]:
-    """The request as a mapping that is within every documented limit, or an ApiError: 400, or 404 for another model."""
+def hold_to_limits(flag: str, value: object, check: Check) -> None:
+    """Refuse, in the name of its flag, a value that the API would refuse."""
     try:
-        request = json.loads(body.decode("utf-8"), parse_float=_finite, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, f"body: Expected JSON in UTF-8, Received something else: {error}") from None
-    if not isinstance(request, dict):
-        refuse("body", "an object", request)
-    _request(request, "")
-    if request.get("top_logprobs") is not None and request.get("logprobs") is not True:
-        refuse("logprobs", "true, because top_logprobs is set", request.get("logprobs", _MISSING))
-    if request["model"] != limits.MODEL:
-        raise ApiError(404, f"model: Expected {json.dumps(limits.MODEL)}, Received {json.dumps(request['model'][:60])}")
-    return request
+        check(value, flag)
+    except OutsideLimitsError as error:
+        raise InvalidUsage(error.message) from None
+
+
+_REQUIRED = ("model", "messages")
+
+check_request = record(
+    {name: FIELDS[name] for name in _REQUIRED},
+    {name: check for name, check in FIELDS.items() if name not in _REQUIRED},
+)
+"""The whole body, but for what depends on more than one field."""
