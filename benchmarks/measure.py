@@ -91,7 +91,8 @@ def run(command: Command) -> Run:
     zero = start if input_ended is None else input_ended
     return Run(
         wall=end - zero,
-        first_byte=None if first_byte is None else first_byte - zero,
+        # It cannot have come after the end, only have been seen after it.
+        first_byte=None if first_byte is None else min(first_byte, end) - zero,
         cpu=cpu,
         peak=int(peak) * 1024,
         sent=None if command.body_sent is None else command.body_sent() - zero,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from benchmarks.measure import Run
+from benchmarks.measure import Run, WrongResult
 from benchmarks.rows import CURL, HTTPX, PASS, Promise
 
 REFERENCES = (PASS, HTTPX, CURL)
@@ -77,15 +77,15 @@ def ratios(row: Figures, figures: Mapping[str, Figures]) -> dict[str, float]:
 HEADS = ["wall, CPU: ms", "median", "min", "first byte", "CPU", "peak MB", "x pass", "x httpx", "x curl", "runs"]
 
 
-def table(figures: Mapping[str, Figures], missing: Mapping[str, str]) -> Iterator[str]:
+def table(figures: Mapping[str, Figures], missing: Mapping[str, Exception]) -> Iterator[str]:
     """The lines of the table: times in milliseconds, memory in megabytes, ratios of the medians."""
     lines = [HEADS, *(_cells(name, row, figures) for name, row in figures.items())]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for name, *cells in lines:
         padded = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
         yield "  ".join([f"{name:{widths[0]}}", *padded])
-    for name, reason in missing.items():
-        yield f"{name:{widths[0]}}  missing: {reason}"
+    for name, error in missing.items():
+        yield f"{name:{widths[0]}}  {'wrong' if isinstance(error, WrongResult) else 'missing'}: {error}"
 
 
 def _cells(name: str, row: Figures, figures: Mapping[str, Figures]) -> list[str]:
@@ -111,12 +111,15 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def record(
-    heading: Sequence[str], figures: Mapping[str, Figures], missing: Mapping[str, str], verdicts: Sequence[Verdict]
+    heading: Sequence[str],
+    figures: Mapping[str, Figures],
+    missing: Mapping[str, Exception],
+    verdicts: Sequence[Verdict],
 ) -> dict[str, object]:
     """Everything for `--json`: seconds and bytes."""
     return {
         "machine": list(heading),
         "rows": {name: {**asdict(row), "ratios": ratios(row, figures)} for name, row in figures.items()},
-        "missing": dict(missing),
+        "missing": {name: str(error) for name, error in missing.items()},
         "promises": [{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts],
     }

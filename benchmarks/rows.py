@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import environment, server, shells
-from benchmarks.environment import DELAY_MS, Missing, Place
+from benchmarks.environment import DELAY_MS, Place
 from benchmarks.measure import Command
 
 PROMPT = "hi"
@@ -196,8 +196,6 @@ def completion(place: Place, shell: str) -> Command:
     folder = environment.PROJECT / "completions"
     tripwires = shells.set_tripwires(place.folder / "tripwires")
     argv = shells.completion_argv(shell, environment.program(shell), folder, place.folder / "zcompdump")
-    if not any(folder.glob("*qwen-cli*")):
-        raise Missing("there is none yet")
     return Command(
         argv=argv,
         env={**place.base_environment, "PATH": f"{tripwires}:{place.base_environment['PATH']}"},

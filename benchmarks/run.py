@@ -3,9 +3,9 @@
     python3 benchmarks/run.py [--rounds N] [--only NAME]… [--json FILE] [--keep FOLDER]
 
 Sets itself up in a temporary folder: this project and its peers, each installed into a virtual environment of its own,
-and a local server in a process of its own. After a warm-up round everything runs in turn, round after round; a command
-that fails or prints something else than it should is no result and is listed as missing, with the reason. The exit
-status is 1 when a promise of the project was missed or a command that one is about gave no result.
+and a local server in a process of its own. After a warm-up round everything runs in turn, round after round. What
+can't be had is listed as missing, and a command that fails or prints something else than it should as wrong, each with
+the reason. The exit status is 1 when a promise of the project was missed or a result was wrong.
 
 It needs Python 3.11 on Linux and openssl; curl, jq, bash, zsh, fish and gnome-keyring-daemon where they are installed.
 """
@@ -46,10 +46,10 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def prepare(chosen: Sequence[Row]) -> tuple[dict[str, Command], dict[str, str]]:
+def prepare(chosen: Sequence[Row]) -> tuple[dict[str, Command], dict[str, Exception]]:
     """Set up each row and run it once; gives the commands that work, and why the others don't."""
     commands: dict[str, Command] = {}
-    missing: dict[str, str] = {}
+    missing: dict[str, Exception] = {}
     for row in chosen:
         note(f"warming up: {row.name}")
         try:
@@ -57,11 +57,11 @@ def prepare(chosen: Sequence[Row]) -> tuple[dict[str, Command], dict[str, str]]:
             run(commands[row.name])
         except (environment.Missing, WrongResult) as error:
             commands.pop(row.name, None)
-            missing[row.name] = str(error)
+            missing[row.name] = error
     return commands, missing
 
 
-def measure(chosen: Sequence[Row], rounds: int) -> tuple[dict[str, list[Run]], dict[str, str]]:
+def measure(chosen: Sequence[Row], rounds: int) -> tuple[dict[str, list[Run]], dict[str, Exception]]:
     """Run all rows in turn, in so many rounds; gives each row's runs, and why some have none."""
     commands, missing = prepare(chosen)
     runs: dict[str, list[Run]] = {name: [] for name in commands}
@@ -73,7 +73,7 @@ def measure(chosen: Sequence[Row], rounds: int) -> tuple[dict[str, list[Run]], d
                     runs[row.name].append(run(commands[row.name]))
                 except WrongResult as error:
                     del commands[row.name], runs[row.name]
-                    missing[row.name] = str(error)
+                    missing[row.name] = error
     return runs, missing
 
 
@@ -98,7 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(report.record(heading, figures, missing, verdicts), indent=2) + "\n")
-    return int(any(verdict.holds is False or verdict.promise.row in missing for verdict in verdicts))
+    wrong = any(isinstance(error, WrongResult) for error in missing.values())
+    return int(wrong or any(verdict.holds is False for verdict in verdicts))
 
 
 if __name__ == "__main__":

@@ -70,4 +70,6 @@ def completion_fault(output: bytes, tripwires: Path) -> str | None:
         tripped.unlink()
         return f"it started {started}"
     text = output.decode()
-    return None if EXPECTED in text.split() else f"completed to {text.strip()!r}, not to {EXPECTED}"
+    # Some shells complete up to the value, equals sign included.
+    words = {word.rstrip("=") for word in text.split()}
+    return None if EXPECTED in words else f"completed to {text.strip()!r}, not to {EXPECTED}"
