@@ -1,0 +1,242 @@
+"""Each flag is one field of the request body, and what is not given is not sent."""
+
+import json
+from pathlib import Path
+from typing import Any, Unpack
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from qwen_cli.endpoint import parse_endpoint
+from qwen_cli.request import as_curl, encode_body, schema_name
+from tests.api_server import ApiServer, events, reply
+from tests.bodies import Json, chunks, completion
+from tests.program import KEY, TERMINAL, Options, Program, require_tool
+
+WEATHER: Json = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+ANSWER_SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}}
+CHOICE: Json = {"type": "function", "function": {"name": "none"}}
+JSON_SCHEMA: Json = {"type": "json_schema", "json_schema": {"name": "answer", "schema": ANSWER_SCHEMA}}
+
+
+def body(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
+    """The request body that those arguments make."""
+    result = qwen("ask", "--dry-run", "-n", "hi", *args, **options)
+    assert (result.status, result.stderr) == (0, "")
+    return json.loads(result.text)
+
+
+def fields(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
+    """The fields of the body beside the model and the messages."""
+    sent = body(qwen, *args, **options)
+    return {name: value for name, value in sent.items() if name not in ("model", "messages")}
+
+
+FIELDS = [
+    (("-m", "another"), {"model": "another"}),
+    (("--max-tokens", "1"), {"max_tokens": 1}),
+    (("-t", "0"), {"temperature": 0}),
+    (("-t", "2"), {"temperature": 2}),
+    (("--temperature", "0.70"), {"temperature": 0.7}),
+    (("--temperature", "1e-1"), {"temperature": 0.1}),
+    (("--top-p", "0.01"), {"top_p": 0.01}),
+    (("--top-p", "1"), {"top_p": 1}),
+    (("--stop", "END"), {"stop": "END"}),
+    (("--stop", "\n\n"), {"stop": "\n\n"}),
+    (("--stop", "a", "--stop", "b c", "--stop", "", "--stop", "d"), {"stop": ["a", "b c", "", "d"]}),
+    (("--seed", "1"), {"seed": 1}),
+    (("--seed", "9007199254740993"), {"seed": 9007199254740993}),
+    (("--frequency-penalty", "-2"), {"frequency_penalty": -2}),
+    (("--frequency-penalty", "2"), {"frequency_penalty": 2}),
+    (("--presence-penalty", "-1.5"), {"presence_penalty": -1.5}),
+    (("--logit-bias", "42=-100"), {"logit_bias": {"42": -100}}),
+    (("--logit-bias", "42=7.5", "--logit-bias", '{"43": 100, "42": 1}'), {"logit_bias": {"42": 1, "43": 100}}),
+    (("--logprobs",), {"logprobs": True}),
+    (("--no-logprobs",), {"logprobs": False}),
+    (("--logprobs", "--top-logprobs", "0"), {"logprobs": True, "top_logprobs": 0}),
+    (("--logprobs", "--top-logprobs", "20"), {"logprobs": True, "top_logprobs": 20}),
+    (("--reasoning-effort", "high"), {"reasoning_effort": "high"}),
+    (("--response-format", "text"), {"response_format": {"type": "text"}}),
+    (("--response-format", "json_object"), {"response_format": {"type": "json_object"}}),
+    (("--response-format", json.dumps(JSON_SCHEMA)), {"response_format": JSON_SCHEMA}),
+    (("--response-format", "@format.json"), {"response_format": JSON_SCHEMA}),
+    (("--tools", json.dumps([WEATHER])), {"tools": [WEATHER]}),
+    (("--tools", "@tools.json"), {"tools": [WEATHER]}),
+    (("--tool-choice", "none"), {"tool_choice": "none"}),
+    (("--tool-choice", "required"), {"tool_choice": "required"}),
+    (("--tool-choice", "weather"), {"tool_choice": {"type": "function", "function": {"name": "weather"}}}),
+    (("--tool-choice", json.dumps(CHOICE)), {"tool_choice": CHOICE}),
+    (("--parallel-tool-calls",), {"parallel_tool_calls": True}),
+    (("--no-parallel-tool-calls",), {"parallel_tool_calls": False}),
+    (("--prediction", "@draft.txt"), {"prediction": {"type": "content", "content": "@draft.txt"}}),
+    (("--prediction-file", "draft.txt"), {"prediction": {"type": "content", "content": "A draft.\n"}}),
+    (("-F", "top_k=20"), {"top_k": 20}),
+    (("-F", "enable_thinking=false", "--field", "note=a=b"), {"enable_thinking": False, "note": "a=b"}),
+    (("-F", 'x={"a": [null]}', "-F", "y=", "-F", "z=NaN"), {"x": {"a": [None]}, "y": "", "z": "NaN"}),
+    (("-t", "0.5", "-F", "temperature=1"), {"temperature": 1}),
+    (("-F", "top_k=1", "-F", "top_k=2"), {"top_k": 2}),
+    (("-F", "logprobs=true", "--top-logprobs", "3"), {"logprobs": True, "top_logprobs": 3}),
+    (("--include-usage",), {}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sent"), FIELDS, ids=[" ".join(arguments) for arguments, _ in FIELDS])
+def test_a_flag_sends_its_field_and_nothing_else(qwen: Program, arguments: tuple[str, ...], sent: Json) -> None:
+    qwen.file("tools.json", "\ufeff" + json.dumps([WEATHER]))
+    qwen.file("format.json", json.dumps(JSON_SCHEMA))
+    qwen.file("draft.txt", "A draft.\n")
+    messages = [{"role": "user", "content": "hi"}]
+    assert body(qwen, *arguments) == {"model": "alibaba/qwen3.6-35b-a3b", "messages": messages} | sent
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
+def test_what_dry_run_shows_is_what_is_sent(qwen: Program, api: ApiServer, command: str) -> None:
+    arguments = (command, "-t", "0.5", "--stop", "é", "-s", "Be brief.", "hi")
+    shown = qwen(*arguments, "--dry-run", env={"AIMLAPI_API_KEY": None})
+    assert (shown.status, shown.stderr) == (0, "")
+    assert not api.requests
+    api.answer(events(chunks("Hello.")) if command == "stream" else reply(completion("Hello.")))
+    assert qwen(*arguments).status == 0
+    assert shown.stdout == api.request.body + b"\n"
+
+
+class TestSchema:
+    def test_asks_for_json_that_fits_it_strictly(self, qwen: Program) -> None:
+        qwen.file("weather report.v2.json", json.dumps(ANSWER_SCHEMA))
+        wanted = {"name": "weather_report", "schema": ANSWER_SCHEMA, "strict": True}
+        assert fields(qwen, "--schema", "weather report.v2.json") == {
+            "response_format": {"type": "json_schema", "json_schema": wanted}
+        }
+
+    def test_is_named_after_its_title(self, qwen: Program) -> None:
+        qwen.file("a.json", json.dumps({"title": "Weather, in °C", **ANSWER_SCHEMA}))
+        sent = fields(qwen, "--schema", "a.json")["response_format"]["json_schema"]
+        assert sent["name"] == "Weather_in_C"
+
+    @pytest.mark.parametrize("content", ["[]", '"x"', "{", ""])
+    def test_a_file_that_holds_none_ends_with_7(self, qwen: Program, api: ApiServer, content: str) -> None:
+        qwen.file("a.json", content)
+        result = qwen("ask", "--schema", "a.json", "hi")
+        assert result.status == 7
+        assert result.message.startswith("a.json is not")
+        assert not api.requests
+
+    def test_an_answer_that_is_no_json_ends_with_9(self, qwen: Program, api: ApiServer) -> None:
+        qwen.file("a.json", json.dumps(ANSWER_SCHEMA))
+        api.answer(reply(completion("Sure!")), reply(completion('{"n": 1}')))
+        result = qwen("ask", "--schema", "a.json", "hi")
+        assert (result.status, result.text) == (9, "Sure!\n")
+        assert "json_schema was asked for" in result.message
+        assert qwen("ask", "--schema", "a.json", "hi").status == 0
+
+
+@given(st.text(), st.text(st.characters(exclude_characters="/\0"), min_size=1))
+def test_the_name_of_a_schema_is_one_that_the_api_takes(title: str, path: str) -> None:
+    name = schema_name(title, path)
+    assert 1 <= len(name) <= 64
+    assert name.isascii()
+    assert all(character.isalnum() or character in "_-" for character in name)
+
+
+@pytest.mark.parametrize("flag", ["model", "messages", "stream"])
+def test_a_field_cannot_replace_what_has_its_own_way_in(qwen: Program, api: ApiServer, flag: str) -> None:
+    result = qwen("ask", "-F", f"{flag}=x", "hi")
+    assert result.status == 2
+    assert "--field" in result.message
+    assert flag in result.message
+    assert not api.requests
+
+
+def test_top_logprobs_needs_logprobs(qwen: Program, api: ApiServer) -> None:
+    for arguments in (("--top-logprobs", "3"), ("--no-logprobs", "--top-logprobs", "3"), ("-F", "top_logprobs=3")):
+        result = qwen("ask", *arguments, "hi")
+        assert (result.status, result.message) == (2, "--top-logprobs needs --logprobs")
+    assert not api.requests
+
+
+def test_stop_is_given_four_times_at_most(qwen: Program, api: ApiServer) -> None:
+    result = qwen("ask", *["--stop", "x"] * 5, "hi")
+    assert (result.status, result.message) == (2, "--stop can be given 4 times at most, not 5")
+    assert not api.requests
+
+
+def test_a_stream_asks_for_its_usage_unless_told_otherwise(qwen: Program) -> None:
+    for arguments, wanted in [((), True), (("--include-usage",), True), (("--no-include-usage",), False)]:
+        for command in (("stream",), ("json", "--stream")):
+            sent = json.loads(qwen(*command, "--dry-run", *arguments, "hi").text)
+            assert sent["stream"] is True
+            assert sent["stream_options"] == {"include_usage": wanted}
+
+
+class TestRequestId:
+    def test_is_sent_as_a_header(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(reply(completion()))
+        assert qwen("ask", "--request-id", "build:7_a.b-C", "hi").status == 0
+        assert api.request.headers["x-client-request-id"] == "build:7_a.b-C"
+
+    @pytest.mark.parametrize("value", ["", "a b", "é", "a/b", "x" * 129, "a\n", "a\r\nX-Evil: 1"])
+    def test_outside_its_alphabet_is_a_usage_error(self, qwen: Program, api: ApiServer, value: str) -> None:
+        result = qwen("ask", "--request-id", value, "hi")
+        assert result.status == 2
+        assert "--request-id" in result.message
+        assert "1 to 128 characters" in result.message
+        assert not api.requests
+
+
+class TestDryRun:
+    def test_a_terminal_gets_it_indented(self, qwen: Program) -> None:
+        shown = qwen("ask", "--dry-run", "hi", terminal=TERMINAL, env={"TERM": "dumb"}).terminal
+        assert b'{\r\n  "model": ' in shown
+
+    def test_goes_to_a_file(self, qwen: Program) -> None:
+        assert qwen("ask", "--dry-run", "-o", "body.json", "hi").stdout == b""
+        assert json.loads(qwen.files()["body.json"])["messages"] == [{"role": "user", "content": "hi"}]
+
+
+class TestCurl:
+    """`--curl` prints the same request for a shell."""
+
+    @pytest.mark.parametrize("text", ["hi", "it's $HOME `id` \\ \"x\" \n'JSON'\n", "JSON", "é\u2028🐎", "x" * 300_000])
+    def test_running_it_sends_the_same_request(self, qwen: Program, api: ApiServer, text: str) -> None:
+        require_tool("curl")
+        qwen.file("prompt.txt", text)
+        arguments = ("ask", "-f", "prompt.txt", "--request-id", "r-1")
+        api.always(reply(completion("Hello.")))
+        assert qwen(*arguments).status == 0
+        line = qwen(*arguments, "--curl", env={"AIMLAPI_API_KEY": None})
+        assert (line.status, line.stderr) == (0, "")
+        assert len(api.requests) == 1
+        qwen.file("command", line.stdout)
+        ran = qwen(script=". ./command")
+        assert (ran.status, json.loads(ran.text)) == (0, completion("Hello."))
+        own, curls = api.requests
+        assert (curls.method, curls.path, curls.body.rstrip(b"\n")) == (own.method, own.path, own.body)
+        for name in ("authorization", "content-type", "x-client-request-id"):
+            assert curls.headers[name] == own.headers[name]
+
+    def test_the_key_is_a_variable(self, qwen: Program) -> None:
+        shown = qwen("ask", "--curl", "hi").text
+        assert "$AIMLAPI_API_KEY" in shown
+        assert KEY not in shown
+
+    def test_streaming_streams(self, qwen: Program) -> None:
+        assert '"stream":true' in qwen("stream", "--curl", "hi").text
+
+
+BODIES = st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+
+
+@given(BODIES)
+def test_a_body_is_compact_utf8_json_of_one_line(sent: Json) -> None:
+    encoded = encode_body(sent)
+    assert json.loads(encoded) == sent
+    assert b"\n" not in encoded
+    assert json.loads(encode_body(sent, pretty=True)) == sent
+
+
+@given(BODIES)
+def test_no_body_ends_the_here_document_of_curl_early(sent: Json) -> None:
+    *_, document, end = as_curl(sent, parse_endpoint("http://localhost/v1"), request_id=None).split("\n")
+    assert end == "JSON"
+    assert json.loads(document) == sent
