@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import bash_completion, fish_completion, zsh_completion
+from scripts import bash_completion, fish_completion, manual, zsh_completion
 from scripts.declarations import read_commands
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +21,7 @@ def generate() -> Mapping[str, str]:
         "completions/qwen-cli.bash": bash_completion.render(commands),
         "completions/_qwen-cli": zsh_completion.render(commands),
         "completions/qwen-cli.fish": fish_completion.render(commands),
+        "man/qwen-cli.1": manual.render(commands),
     }
 
 

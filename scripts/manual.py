@@ -1,0 +1,187 @@
+"""The manual page, in mdoc(7): the prose of `man/qwen-cli.1.in`, and in it what the declarations say.
+
+A line `@NAME ARGUMENT@` of the prose is replaced by a whole block, `@NAME@` within a line by a few words. Nothing may
+be left out: a command, an option or an example that the prose doesn't call for is an error.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from qwen_cli import credentials, errors
+from qwen_cli.examples import EXAMPLES
+from qwen_cli.limits import MODEL
+from scripts.declarations import Command, Operands, Option, shared_options
+
+PROSE = Path(__file__).parent.parent / "man" / "qwen-cli.1.in"
+
+_BLOCK = re.compile(r"^@(\w+)(?: (.*))?@$", re.MULTILINE)
+_FLAG = re.compile(r"(?<!\S)--?[a-z][a-z-]*")
+_GLYPHS = {"\\": r"\e", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", "-": r"\-"}
+
+
+def render(commands: Mapping[str, Command], prose: str | None = None) -> str:
+    """The whole page."""
+    page = Page(commands)
+    blocks: Mapping[str, Callable[[str], Iterator[str]]] = {
+        "synopsis": page.synopsis,
+        "command": page.command,
+        "options": page.options,
+        "examples": page.examples,
+        "keys": page.keys,
+        "statuses": page.statuses,
+    }
+    words = {
+        "model": literal(MODEL),
+        "service": credentials.SERVICE,
+        "without_variable": page.without_variable(),
+    }
+    text = PROSE.read_text(encoding="utf-8") if prose is None else prose
+    text = _BLOCK.sub(lambda call: "\n".join(blocks[call[1]](call[2] or "")), text)
+    for name, value in words.items():
+        text = text.replace(f"@{name}@", value)
+    page.check()
+    return "".join(f"{line}\n" for line in filled(text.splitlines()))
+
+
+class Page:
+    """What can be called for, and what still has to be."""
+
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        self.commands = commands
+        self.owners = {option: paths for paths, group in shared_options(commands).items() for option in group}
+        # Most options belong to these commands; only what differs is worth a word.
+        self.usual = max(self.owners.values(), key=list(self.owners.values()).count)
+        self.missing_commands = {path for path in commands if path}
+        self.missing_options = set(self.owners)
+        self.missing_examples = dict.fromkeys(line for lines in EXAMPLES.values() for line in lines)
+
+    def check(self) -> None:
+        """ValueError when something was not called for."""
+        forgotten = [*self.missing_commands, *(option.flags[0] for option in self.missing_options)]
+        if forgotten or self.missing_examples:
+            raise ValueError(f"{PROSE.name} leaves out {', '.join([*forgotten, *self.missing_examples])}")
+
+    def synopsis(self, _: str) -> Iterator[str]:
+        for command in self.commands.values():
+            if not command.subcommands:
+                yield from (
+                    ".Nm",
+                    f".Cm {command.path}",
+                    ".Op Ar OPTIONS",
+                    *(f".{words}" for words in operands(command)),
+                )
+
+    def command(self, path: str) -> Iterator[str]:
+        """The head of a command's paragraph, and its summary."""
+        command = self.commands[path]
+        self.missing_commands.remove(path)
+        subcommands = r" Ns \&| Ns ".join(f"Cm {name}" for name in command.subcommands)
+        yield " ".join([".It", "Cm", path, *operands(command), *([subcommands] if subcommands else [])])
+        yield sentence(command.summary)
+
+    def options(self, group: str) -> Iterator[str]:
+        """The options of a panel, or those that only one command has, by its path; none is shown twice."""
+        wanted = [
+            option
+            for option, owners in self.owners.items()
+            if option in self.missing_options and (option.panel == group or owners == (group,))
+        ]
+        self.missing_options -= set(wanted)
+        for option in wanted:
+            yield from self._option(option)
+
+    def _option(self, option: Option) -> Iterator[str]:
+        flags = " , ".join(f"Fl {literal(flag[1:])}" for flag in (*option.flags, *option.off))
+        yield f".It {flags} {metavar(option.value.metavar) if option.value else ''}".rstrip()
+        yield sentence(option.help)
+        if option.default:
+            yield sentence(f"Default: {option.default}")
+        if option.rivals:
+            yield sentence(f"Cannot be combined with {listed(long_names(option.rivals))}")
+        owners = self.owners[option]
+        others = [path for path in owners if path not in self.usual]
+        if 1 < len(owners) < len(self.usual):
+            yield sentence(f"Only {listed(owners)}")
+        elif others and 1 < len(owners) < len(self.commands):
+            yield sentence(f"Also {listed(others)}")
+
+    def examples(self, path: str) -> Iterator[str]:
+        """The examples of a command that have not been shown yet."""
+        lines = [line for line in EXAMPLES[path] if line in self.missing_examples]
+        for line in lines:
+            del self.missing_examples[line]
+        yield from (".Bd -literal -offset indent", *map(literal, lines), ".Ed", ".Pp")
+
+    def keys(self, _: str) -> Iterator[str]:
+        yield f".It Ev {' , '.join(credentials.VARIABLES)}"
+
+    def statuses(self, _: str) -> Iterator[str]:
+        """The exit statuses of the errors, as the drawing of their tree explains them."""
+        explained = dict(re.findall(r"─ (\w+) +\d +(.*)", errors.__doc__ or ""))
+        for error in errors.QwenError.__subclasses__():
+            yield f".It {error.status}"
+            yield sentence(explained[error.__name__])
+
+    def without_variable(self) -> str:
+        """The options that only the command line can give."""
+        options = [option for option in self.owners if not option.variables and option.panel != "General"]
+        return sentence(listed([max(option.flags, key=len) for option in options])).removesuffix(".")
+
+
+def filled(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, those of prose at most 80 bytes long; macros and literal blocks as they are."""
+    verbatim = False
+    for line in lines:
+        verbatim = line.startswith(".Bd") or (verbatim and line != ".Ed")
+        if verbatim or line.startswith("."):
+            yield line
+        else:
+            yield from wrap(line, 80, break_long_words=False, break_on_hyphens=False)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`"""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def operands(command: Command) -> Iterator[str]:
+    """A command's operands in mdoc's macros."""
+    if command.operand:
+        names = " \\&| ".join(f"Ar {name}" for name in re.findall("[A-Z]+", command.operand))
+        dashes = r"Fl \- " if command.operands is Operands.COMMAND else ""
+        yield f"Op {dashes}{names} ..."
+
+
+def long_names(flags: tuple[str, ...]) -> list[str]:
+    """Of each option's flags the long one; a short one that stands alone stays."""
+    return [flag for flag in flags if flag.startswith("--") and not flag.startswith("--no-")] or list(flags)
+
+
+def sentence(text: str) -> str:
+    """A line of prose: capitalised, with its flags in bold and a full stop."""
+    text = text[0].upper() + text[1:]
+    return _FLAG.sub(lambda flag: f"\\fB{literal(flag[0])}\\fR", prose(text)) + "."
+
+
+def prose(text: str) -> str:
+    """Text whose hyphens are hyphens, except where they start a number or a flag."""
+    text = re.sub(r"(?<!\S)-(?=\d)", r"\\-", text)
+    return "".join(character if character.isascii() else f"\\[u{ord(character):04X}]" for character in text)
+
+
+def literal(text: str) -> str:
+    """Text to be pasted: every character is the one that a shell wants."""
+    escaped = "".join(_GLYPHS.get(character, character) for character in text)
+    return f"\\&{escaped}" if escaped.startswith(".") else escaped
+
+
+def metavar(text: str) -> str:
+    """`FILE|URL`, `low|high` or `KIND[*TIMES]` in mdoc's macros: capitals stand for something, the rest for itself."""
+    pieces = re.findall(r"[A-Z]+|[a-z0-9_]+|[^A-Za-z0-9_]+", text)
+    macros = {True: "Ar", False: "Cm"}
+    return " Ns ".join(
+        f"{macros[piece.isupper()]} {piece}" if piece.isalnum() or "_" in piece else f"No \\&{piece}"
+        for piece in pieces
+    )
