@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from qwen_cli.dialling import Dial, client_context, is_proxied, trust_stores
 from qwen_cli.endpoint import Endpoint
+from qwen_cli.errors import InvalidUsage
 from qwen_cli.http import httpx
 
 _PIECE = 1 << 16
@@ -20,7 +21,10 @@ def open_client(endpoint: Endpoint, dial: Dial | None, headers: dict[str, str], 
     """A client for that endpoint; through a proxy, where the environment names one, httpx finds its own way."""
     if is_proxied(endpoint):
         *_, everything = trust_stores()
-        return httpx.Client(headers=headers, timeout=timeout, verify=client_context(*everything))
+        try:
+            return httpx.Client(headers=headers, timeout=timeout, verify=client_context(*everything))
+        except (ValueError, ImportError, httpx.InvalidURL) as error:  # its scheme, socksio missing, its form
+            raise InvalidUsage(f"the proxy that the environment names cannot be used: {error}") from error
     return httpx.Client(headers=headers, timeout=timeout, transport=Transport(endpoint, dial), trust_env=False)
 
 
