@@ -135,8 +135,10 @@ class Connection:
             raise ClientGoneError
         self.received += data
 
-    def read_request(self) -> Request:
-        """The next request, its body whole."""
+    def read_request(self, *, with_body: bool, patience: float | None) -> Request:
+        """The next request, its body whole if it is wanted; `ClientGoneError` too when none came in time."""
+        if patience is not None and not select.select([self.sock], [], [], patience)[0]:
+            raise ClientGoneError
         while b"\r\n\r\n" not in self.received:
             self.receive()
         at = time.monotonic()
@@ -144,7 +146,7 @@ class Connection:
         first, *lines = start.decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        length = int(headers.get("content-length", 0))
+        length = int(headers.get("content-length", 0)) if with_body else 0
         self.received = bytearray(rest)
         while len(self.received) < length:
             self.receive()
@@ -194,6 +196,10 @@ class ApiServer:
         self.requests: list[Request] = []
         self.unexpected: list[Request] = []
         self.connections = 0
+        self.reads_bodies = True
+        """Without, a request is answered as soon as its header is there, and its body stays unread."""
+        self.patience: float | None = None
+        """Seconds after which a connection is closed on which no request has come."""
         self._script: deque[Reply] = deque()
         self._always: Reply | None = None
         self._changed = threading.Condition()
@@ -306,7 +312,7 @@ class ApiServer:
         request: Request | None = None
         try:
             while True:
-                request = connection.read_request()
+                request = connection.read_request(with_body=self.reads_bodies, patience=self.patience)
                 chosen = self._next(request)
                 steps = chosen(request) if callable(chosen) else chosen
                 if not all(connection.take(step) for step in steps):

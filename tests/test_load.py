@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from tests.api_server import ApiServer, Request, Step, reply
-from tests.bodies import completion
+from tests.api_server import ApiServer, Request, Step, events, reply
+from tests.bodies import chunk, chunks, completion, error
 from tests.program import Program
 
-IN_A_ROW = 1000 if os.environ.get("CI") == "true" else 100
+IN_A_ROW = 1000 if os.environ.get("CI") == "true" else 60
 
 
 def echo(request: Request) -> list[Step]:
@@ -39,6 +39,23 @@ def test_200_processes_at_once_each_get_their_answer(qwen: Program, api: ApiServ
     assert qwen.files() == {f"{number}.txt": f"You said {number}\n".encode() for number in range(1, 201)}
     assert sorted(int(request.json["messages"][0]["content"]) for request in api.requests) == [*range(1, 201)]
     assert (left, api.open_connections) == ([], 0)
+
+
+def test_nothing_is_left_for_the_garbage_collector_to_close(qwen: Program, api: ApiServer) -> None:
+    """Python's own check of sockets and files that nobody closed, on the ways that end well and on those that don't."""
+    api.answer(
+        reply(completion("Hello.")),
+        events(chunks("Hello.")),
+        reply(completion("Hello.")),
+        reply(error(400), status=400),
+        events([chunk("Hello."), "{"]),
+        reply(completion(None)),
+    )
+    watched = {"PYTHONWARNINGS": "ignore,always::ResourceWarning"}
+    for arguments in (("ask",), ("stream",), ("json", "-o", "answer"), ("ask",), ("stream",), ("ask", "-o", "answer")):
+        result = qwen(*arguments, "hi", env=watched)
+        assert "ResourceWarning" not in result.stderr
+        assert result.status in (0, 4, 8, 9)
 
 
 def test_many_in_a_row_leave_nothing_behind(qwen: Program, api: ApiServer) -> None:

@@ -36,7 +36,7 @@ def endless(_: Request) -> Iterator[Step]:
         yield 0.02
 
 
-def in_time(number: signal.Signals) -> str:
+def by_name(number: signal.Signals) -> str:
     """The name of a signal, as the id of a test."""
     return number.name
 
@@ -92,7 +92,7 @@ WAITING: list[tuple[str, str, Reply]] = [
 ]
 
 
-@pytest.mark.parametrize("number", ENDINGS, ids=in_time)
+@pytest.mark.parametrize("number", ENDINGS, ids=by_name)
 @pytest.mark.parametrize(("command", "answer"), [pytest.param(*rest, id=name) for name, *rest in WAITING])
 def test_a_signal_while_it_waits(
     qwen: Program, api: ApiServer, command: str, answer: Reply, number: signal.Signals
@@ -109,7 +109,7 @@ def test_a_signal_while_it_waits(
     assert api.request.closed.wait(1)
 
 
-@pytest.mark.parametrize("number", ENDINGS, ids=in_time)
+@pytest.mark.parametrize("number", ENDINGS, ids=by_name)
 def test_a_signal_while_it_prints(qwen: Program, api: ApiServer, number: signal.Signals) -> None:
     api.answer(endless)
     with qwen.start("stream", "hi") as running:
@@ -120,7 +120,7 @@ def test_a_signal_while_it_prints(qwen: Program, api: ApiServer, number: signal.
     assert api.request.closed.wait(1)
 
 
-@pytest.mark.parametrize("number", ENDINGS, ids=in_time)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
 @pytest.mark.parametrize("arguments", [("ask", "hi"), ("ask", "-"), ("key", "set")], ids=" ".join)
 def test_a_signal_while_it_waits_for_standard_input(
     qwen: Program, arguments: tuple[str, ...], number: signal.Signals
@@ -138,7 +138,7 @@ def is_asleep_reading(running: Running) -> bool:
     return state == "S" and taken_over(running) and time.monotonic() - running.started > 0.5
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=in_time)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
 @pytest.mark.parametrize("arguments", [("ask", "hi"), ("key", "status")], ids=" ".join)
 def test_a_signal_while_a_keyring_hangs(
     qwen: Program, keyring: Keyring, arguments: tuple[str, ...], number: signal.Signals
@@ -164,7 +164,7 @@ def taken_over(running: Running) -> bool:
 
 
 @pytest.mark.parametrize("delay", [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.14])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=in_time)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
 def test_a_signal_during_the_start(qwen: Program, api: ApiServer, number: signal.Signals, delay: float) -> None:
     """At any moment since Python has handed over; before, an interrupt is Python's own affair."""
     api.always((SILENCE,))

@@ -1,0 +1,245 @@
+"""HTTP as servers and proxies really speak it: every legal form reads the same, and a busy server is no dead end."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from subprocess import PIPE
+
+import pytest
+
+from tests.api_server import FIN, LAST_CHUNK, RESET, SILENCE, ApiServer, Reply, Step, events, head, http_chunk, reply
+from tests.bodies import chunks, completion, error
+from tests.certificates import Authority
+from tests.program import KEY, Program
+
+BODY = json.dumps(completion("Hello.")).encode()
+LENGTH = b"content-length: %d\r\n\r\n" % len(BODY)
+MIB = 1 << 20
+
+FORMS: list[tuple[str, Reply]] = [
+    ("HTTP/1.0 up to the end of the connection", (b"HTTP/1.0 200 OK\r\n\r\n" + BODY, FIN)),
+    ("a body up to the end of the connection", (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + BODY, FIN)),
+    ("no reason phrase", (b"HTTP/1.1 200 \r\n" + LENGTH + BODY,)),
+    ("a preliminary 100 Continue", (b"HTTP/1.1 100 Continue\r\n\r\n", 0.05, b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY)),
+    ("header names in capitals", (b"HTTP/1.1 200 OK\r\n" + LENGTH.upper() + BODY,)),
+    ("another success than 200", (b"HTTP/1.1 201 Created\r\n" + LENGTH + BODY,)),
+    (
+        "chunks with extensions and trailers",
+        (
+            head(200, {"transfer-encoding": "chunked", "trailer": "x-checksum"}),
+            b"%x;name=value\r\n" % len(BODY) + BODY + b"\r\n",
+            b"0\r\nx-checksum: 1\r\n\r\n",
+        ),
+    ),
+    (
+        "chunks of one byte",
+        (head(200, {"transfer-encoding": "chunked"}), *(http_chunk(bytes([byte])) for byte in BODY), LAST_CHUNK),
+    ),
+    ("a header byte by byte", (*(bytes([b]) for b in b"HTTP/1.1 200 OK\r\n" + LENGTH), BODY)),
+    ("lines that end with LF alone", (b"HTTP/1.1 200 OK\n" + LENGTH.replace(b"\r", b"") + BODY,)),
+]
+
+
+@pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in FORMS])
+def test_a_response_is_understood_with(qwen: Program, api: ApiServer, answer: Reply) -> None:
+    """Any legal form of a response gives the same answer."""
+    api.answer(answer)
+    result = qwen("ask", "hi")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+
+
+BROKEN: list[tuple[str, Reply]] = [
+    ("a status line that is none", (b"HTTP/1.1 two hundred\r\n\r\n",)),
+    ("a header line that is none", (b"HTTP/1.1 200 OK\r\n: none\r\n\r\n",)),
+    ("a length that is none", (b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n{}",)),
+    ("two lengths", (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 7\r\n\r\n{}",)),
+    ("an HTTP chunk without a length", (head(200, {"transfer-encoding": "chunked"}) + b"none\r\n{}\r\n",)),
+    ("a megabyte of header", (b"HTTP/1.1 200 OK\r\nx: " + b"x" * MIB,)),
+]
+
+
+@pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in BROKEN])
+def test_a_response_is_refused_with(qwen: Program, api: ApiServer, answer: Reply) -> None:
+    """What is not HTTP is a protocol error, or cannot be told from a connection that was cut."""
+    assert not callable(answer)
+    api.answer((*answer, FIN))
+    result = qwen("ask", "hi")
+    assert result.status in (6, 9)
+    assert result.stdout == b""
+    assert "internal error" not in result.message
+
+
+@pytest.mark.parametrize("status", [204, 205])
+def test_a_success_without_a_body_is_no_answer(qwen: Program, api: ApiServer, status: int) -> None:
+    api.answer((head(status, {"content-length": 0} if status == 205 else {}),))
+    result = qwen("ask", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert "empty" in result.message
+
+
+LARGE = "0123456789abcde\n" * (16 * MIB // 16)
+
+
+@pytest.mark.parametrize("ending", [FIN, RESET], ids=["closes", "resets"])
+def test_a_refusal_that_comes_before_the_prompt_is_read(qwen: Program, api: ApiServer, ending: Step) -> None:
+    """A server that answers 413 and hangs up has its answer told, or it is a clear failure of the network."""
+    api.reads_bodies = False
+    api.answer((*reply(error(413, "Too large"), status=413), 0.3, ending))
+    result = qwen("ask", "--retries", "0", input=LARGE)
+    assert (result.status, result.stdout) in ((4, b""), (6, b""))
+    assert "413" in result.message or "cut" in result.message
+
+
+def test_a_refusal_before_the_prompt_is_read_is_told_while_the_connection_stands(qwen: Program, api: ApiServer) -> None:
+    api.reads_bodies = False
+    api.answer((*reply(error(413, "Too large"), status=413), SILENCE))
+    result = qwen("ask", "--timeout", "1", "--retries", "0", input=LARGE)
+    assert result.status in (4, 6)
+    assert result.message
+    assert result.seconds < 6
+
+
+def test_a_server_that_does_not_read_costs_the_timeout(qwen: Program, api: ApiServer) -> None:
+    api.reads_bodies = False
+    # Long enough not to fit into the buffers of the system, and nobody takes it out.
+    api.answer((3600.0,))
+    with qwen.start("ask", "--timeout", "1", input=LARGE * 2) as running:
+        api.wait_for_requests()
+        result = running.finish(timeout=10)
+    assert (result.status, result.stdout) == (6, b"")
+    assert "--timeout" in result.message
+
+
+def test_a_connection_that_the_server_gave_up_during_a_slow_input_is_made_again(qwen: Program, api: ApiServer) -> None:
+    """Whether or not the program connects while it still reads its input."""
+    api.patience = 0.3
+    api.answer(reply(completion("Hello.")))
+    with qwen.start("ask", "Say:", input=PIPE) as running:
+        running.write(b"slow ")
+        threading.Event().wait(1)
+        running.write(b"words\n")
+        running.close_input()
+        result = running.finish()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert api.request.json["messages"][0]["content"] == "slow words\n\nSay:"
+
+
+# Proxies.
+
+
+class Tunnel:
+    """A proxy that knows CONNECT, and leads every tunnel to one port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.heads: list[bytes] = []
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Serve one tunnel."""
+        with suppress(OSError):
+            ours, _ = self._listener.accept()
+            with ours:
+                start = b""
+                while b"\r\n\r\n" not in start:
+                    start += ours.recv(1 << 16)
+                self.heads.append(start)
+                with socket.create_connection(("127.0.0.1", self._port)) as theirs:
+                    ours.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                    back = threading.Thread(target=self._copy, args=(theirs, ours))
+                    back.start()
+                    self._copy(ours, theirs)
+                    back.join()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """End the wait for a client."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@contextmanager
+def tunnel(port: int) -> Iterator[Tunnel]:
+    """A running proxy."""
+    proxy = Tunnel(port)
+    thread = threading.Thread(target=proxy.serve)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_a_proxy_is_used_and_sees_no_key(qwen: Program, authority: Authority, command: str, name: str) -> None:
+    with ApiServer(authority.stranger) as server, tunnel(server.port) as proxy:
+        server.answer(events(chunks("Hello.")) if command == "stream" else reply(completion("Hello.")))
+        changes = {
+            name: proxy.url,
+            "AIMLAPI_BASE_URL": "https://elsewhere.example/v1",
+            "SSL_CERT_FILE": str(authority.certificate),
+        }
+        result = qwen(command, "hi", env=changes)
+    server.verify()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert server.request.headers["authorization"] == f"Bearer {KEY}"
+    assert proxy.heads[0].startswith(b"CONNECT elsewhere.example:443 ")
+    assert KEY.encode() not in proxy.heads[0]
+
+
+def test_a_certificate_is_checked_behind_a_proxy_too(qwen: Program, authority: Authority) -> None:
+    with ApiServer(authority.stranger) as server, tunnel(server.port) as proxy:
+        changes = {"HTTPS_PROXY": proxy.url, "AIMLAPI_BASE_URL": "https://elsewhere.example/v1"}
+        result = qwen("ask", "--retries", "0", "hi", env=changes)
+    assert (result.status, result.stdout, server.requests) == (6, b"", [])
+    assert "certificate" in result.message
+
+
+def test_a_proxy_that_refuses_ends_with_6(qwen: Program) -> None:
+    with ApiServer() as proxy:
+        proxy.answer(reply(body=b"no", status=403))
+        changes = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "AIMLAPI_BASE_URL": "https://elsewhere.example/v1"}
+        result = qwen("ask", "--retries", "0", "hi", env=changes)
+    assert (result.status, result.stdout) == (6, b"")
+    assert "403" in result.message
+    assert proxy.request.method == "CONNECT"
+    assert "authorization" not in proxy.request.headers
+
+
+def test_no_proxy_is_honoured(qwen: Program) -> None:
+    with ApiServer() as proxy:
+        changes = {
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}",
+            "NO_PROXY": "elsewhere.invalid",
+            "AIMLAPI_BASE_URL": "https://elsewhere.invalid/v1",
+            "RES_OPTIONS": "attempts:1 timeout:1",
+        }
+        result = qwen("ask", "--retries", "0", "hi", env=changes)
+    assert (result.status, proxy.connections) == (6, 0)
+    assert "elsewhere.invalid" in result.message
+
+
+@pytest.mark.parametrize(
+    "url", ["not a url", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "socks5://127.0.0.1:1"]
+)
+def test_a_proxy_that_is_none_ends_with_a_clear_line(qwen: Program, url: str) -> None:
+    changes = {
+        "HTTPS_PROXY": url,
+        "AIMLAPI_BASE_URL": "https://elsewhere.invalid/v1",
+        "RES_OPTIONS": "attempts:1 timeout:1",
+    }
+    result = qwen("ask", "--retries", "0", "hi", env=changes)
+    assert result.status in (2, 6)
+    assert "internal error" not in result.message
