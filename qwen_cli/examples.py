@@ -34,7 +34,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "qwen-cli sandbox": (
         "qwen-cli sandbox -- make report",
         "qwen-cli sandbox --fault '429*2' -- qwen-cli ask 'Try hard'",
-        'eval "$(qwen-cli sandbox | head -n 2)"',
+        'qwen-cli sandbox  # prints two export lines, to be pasted where they are wanted',
     ),
 }
 """Command path -> command lines that work as pasted."""

@@ -1,0 +1,101 @@
+"""What the README says is so: its recipes run, its tables are the program's."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qwen_cli import credentials, errors
+from tests.program import require_tool
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+def section(title: str) -> str:
+    return re.split(r"^## ", README.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+RECIPES = blocks(section("Recipes"), "sh")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with what the recipes take for granted: a repository with something staged, notes, a photo, words."""
+    (tmp_path / "notes.md").write_text("Water boils at 100 degrees.\n")
+    (tmp_path / "photo.jpg").write_bytes(PNG)
+    (tmp_path / "words.txt").write_text("tree\nsea\n")
+    for command in (["git", "init", "--quiet"], ["git", "add", "notes.md"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def in_sandbox(desk: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a person in the sandbox would, with this environment's qwen-cli first on the PATH."""
+    folder = Path(sys.executable).parent
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(desk)}
+    return subprocess.run(
+        [folder / "qwen-cli", "sandbox", "--", *command],
+        cwd=desk,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_first_code_block_is_the_two_commands() -> None:
+    first = re.findall(r"^```\w*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0].splitlines()
+    assert len(first) == 2
+    assert first[0].endswith('qwen-cli sandbox -- qwen-cli ask "Hi! What do you think about mankind?"')
+    assert "pytest" in first[1]
+    assert not any(line.startswith("$") for line in first)
+
+
+def test_there_are_ten_recipes_and_more() -> None:
+    assert len(RECIPES) >= 10
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.splitlines()[0][:60] for recipe in RECIPES])
+def test_each_recipe_works_as_pasted(recipe: str, desk: Path) -> None:
+    for tool in {"git", "jq", "xargs"} & set(re.findall(r"\w+", recipe)):
+        require_tool(tool)
+    result = in_sandbox(desk, "bash", "-euo", "pipefail", "-c", recipe)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    for written in re.findall(r"(?:>|-o )([\w/]+\.(?:txt|json))$", recipe, re.MULTILINE):
+        assert (desk / written).stat().st_size > 0, written
+
+
+def test_the_makefile_rule_makes_its_target_and_leaves_it_alone_on_failure(desk: Path) -> None:
+    require_tool("make")
+    (desk / "Makefile").write_text(blocks(section("Recipes"), "make")[0])
+    made = in_sandbox(desk, "make", "summary.md")
+    assert made.returncode == 0, made.stderr
+    summary = (desk / "summary.md").read_text()
+    assert "Water boils" in summary
+    (desk / "notes.md").write_text("Something newer.\n")
+    os.utime(desk / "summary.md", (0, 0))
+    failed = in_sandbox(desk, "env", "QWEN_CLI_MAX_TOKENS=12", "make", "summary.md")
+    assert failed.returncode == 2
+    assert (desk / "summary.md").read_text() == summary
+
+
+def test_the_table_of_exit_statuses_is_that_of_the_errors() -> None:
+    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", section("Exit status"), re.MULTILINE)}
+    classes = {error.status for error in vars(errors).values() if isinstance(error, type) and hasattr(error, "status")}
+    assert listed == classes | {0}
+
+
+def test_the_variables_of_the_key_are_told_in_their_order() -> None:
+    assert ", ".join(f"`{name}`" for name in credentials.VARIABLES) in section("Variables")
