@@ -39,7 +39,7 @@ class Place:
 
     folder: Path
     base_environment: Mapping[str, str]
-    """What every command gets: a home of its own, the system's programs, and nothing of the user's configuration."""
+    """What every command gets: the PATH, a home of its own, and nothing of the user's configuration."""
     certificate: Path
     certificate_directory: Path
     """The system's hashed directory with the certificate in it."""
@@ -122,7 +122,7 @@ def place(folder: Path) -> Iterator[Place]:
         with background([sys.executable, str(HERE / "proxy.py"), str(tls_port), str(DELAY_MS)]) as (_, far_port):
             yield Place(
                 folder=folder,
-                base_environment={"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8"},
+                base_environment={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8"},
                 certificate=certificate,
                 certificate_directory=directory,
                 port=port,
