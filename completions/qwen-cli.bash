@@ -205,6 +205,12 @@ _qwen_cli() {
     done
     local current=${words[-1]}
 
+    # What readline will replace. _command_offset hands over the last of COMP_WORDS instead, which can have a = too
+    # many, an @ too few, and its quote.
+    local written=${2#=}
+    written=${written#[\"\']}
+    [[ $current =~ ^(--[^=]*=)?[\"\']?@ ]] && written=@${written#@}
+
     # What stands before the cursor: the command, the flags given, a flag that awaits its value, operands.
     local path='' operands subcommands options awaiting='' given=' ' ended='' count=0 redirected=''
     local -A value_of=()
@@ -238,7 +244,7 @@ _qwen_cli() {
             path="${path:+$path }$word" given=' '
             _qwen_cli_load
         elif [[ $operands == command ]]; then
-            _qwen_cli_other_command "${starts[i]}" "${offsets[i]}" "$2"
+            _qwen_cli_other_command "${starts[i]}" "${offsets[i]}" "$written"
             return
         else
             ((count += 1))
@@ -248,15 +254,15 @@ _qwen_cli() {
     if [[ $redirected || ($current != [\"\']* && $current == *[\<\>]*) ]]; then
         compopt -o default
     elif [[ $awaiting ]]; then
-        _qwen_cli_value "${value_of[$awaiting]-text}" "$2"
+        _qwen_cli_value "${value_of[$awaiting]-text}" "$written"
     elif [[ ! $ended && $current == --*=* ]]; then
-        _qwen_cli_value "${value_of[${current%%=*}]-text}" "$2"
+        _qwen_cli_value "${value_of[${current%%=*}]-text}" "$written"
     elif [[ ! $ended && $current == -* ]]; then
-        _qwen_cli_flags "$2"
+        _qwen_cli_flags "$written"
     elif [[ $subcommands ]]; then
-        ((count)) || mapfile -t COMPREPLY < <(compgen -W "$subcommands" -- "$2")
+        ((count)) || mapfile -t COMPREPLY < <(compgen -W "$subcommands" -- "$written")
     elif [[ $operands == command ]]; then
-        _qwen_cli_other_command "${starts[-1]}" "${offsets[-1]}" "$2"
+        _qwen_cli_other_command "${starts[-1]}" "${offsets[-1]}" "$written"
     elif [[ $operands == files\ * && $given == *" ${operands#* } "* ]]; then
         compopt -o default
     fi

@@ -121,11 +121,11 @@ end
 
 # The files whose names start with $argv[1].
 function __qwen_cli_paths
-    complete -C "'' $argv[1]" | string replace -r '\t.*' ''
+    complete --do-complete="'' $argv[1]" | string replace -r '\t.*' ''
 end
 
 function __qwen_cli_command_names
-    complete -C "$(commandline -ct)"
+    complete --do-complete="$(commandline -ct)"
 end
 
 # Folders, and files with one of the suffixes; `first`: any file where there is none of them.
@@ -162,7 +162,7 @@ complete -c qwen-cli -n '__qwen_cli_at key' -a status -d 'Say which key is used 
 complete -c qwen-cli -n '__qwen_cli_at key' -a delete -d 'Delete the stored API key'
 complete -c qwen-cli -n '__qwen_cli_at cost; and __qwen_cli_given --saved' -F
 complete -c qwen-cli -n '__qwen_cli_at sandbox' -a '(__qwen_cli_command_names)'
-complete -c qwen-cli -n '__qwen_cli_other' -a '(complete -C "$__qwen_cli_rest")'
+complete -c qwen-cli -n '__qwen_cli_other' -a '(complete --do-complete="$__qwen_cli_rest")'
 complete -c qwen-cli -n '__qwen_cli_at ""; and not __qwen_cli_given -V --version' -s V -l version -d 'Show the version and exit'
 complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -s f -l file -r -F -d 'Put a file before the prompt (repeatable)'

@@ -40,7 +40,7 @@ def _operands(commands: Mapping[str, Command]) -> Iterator[str]:
             yield f"complete -c qwen-cli -n {condition} -F"
         elif command.operands is Operands.COMMAND:
             yield f"complete -c qwen-cli -n {at([command.path])} -a '(__qwen_cli_command_names)'"
-            yield "complete -c qwen-cli -n '__qwen_cli_other' -a '(complete -C \"$__qwen_cli_rest\")'"
+            yield "complete -c qwen-cli -n '__qwen_cli_other' -a '(complete --do-complete=\"$__qwen_cli_rest\")'"
 
 
 def _options(commands: Mapping[str, Command]) -> Iterator[str]:
@@ -197,11 +197,11 @@ end
 
 # The files whose names start with $argv[1].
 function __qwen_cli_paths
-    complete -C "'' $argv[1]" | string replace -r '\t.*' ''
+    complete --do-complete="'' $argv[1]" | string replace -r '\t.*' ''
 end
 
 function __qwen_cli_command_names
-    complete -C "$(commandline -ct)"
+    complete --do-complete="$(commandline -ct)"
 end
 
 # Folders, and files with one of the suffixes; `first`: any file where there is none of them.

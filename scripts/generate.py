@@ -5,7 +5,7 @@ Usage: python -m scripts.generate [--check]
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts import bash_completion, fish_completion, manual, zsh_completion
@@ -25,7 +25,7 @@ def generate() -> Mapping[str, str]:
     }
 
 
-def drifted(root: Path = ROOT) -> Mapping[str, str]:
+def drifted(root: Path) -> Mapping[str, str]:
     """The files that differ from what the declarations say, with what they have to hold."""
     return {
         name: text
@@ -34,12 +34,12 @@ def drifted(root: Path = ROOT) -> Mapping[str, str]:
     }
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write, or check; status 1 when a check finds something."""
     parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if something is out of step")
-    check = parser.parse_args().check
-    stale = drifted()
+    check = parser.parse_args(arguments).check
+    stale = drifted(ROOT)
     for name, text in stale.items():
         if check:
             sys.stderr.write(f"{name} is out of step with the options: run 'python -m scripts.generate'\n")
@@ -51,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

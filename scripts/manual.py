@@ -167,7 +167,8 @@ def sentence(text: str) -> str:
 
 def prose(text: str) -> str:
     """Text whose hyphens are hyphens, except where they start a number or a flag."""
-    text = re.sub(r"(?<!\S)-(?=\d)", r"\\-", text)
+    # A terminal of ASCII alone would show a question mark for the ellipsis.
+    text = re.sub(r"(?<!\S)-(?=\d)", r"\\-", text).replace("…", "...")
     return "".join(character if character.isascii() else f"\\[u{ord(character):04X}]" for character in text)
 
 

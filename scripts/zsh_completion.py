@@ -8,7 +8,7 @@ OPERANDS = {
     Operands.NONE: "",
     Operands.PROSE: "'*:prompt:_message prompt'",
     Operands.PROSE_OR_FILES: "'*:prompt or file:_qwen-cli_prompt_or_file'",
-    Operands.COMMAND: "'*:::command:_normal'",
+    Operands.COMMAND: "'*:::command:_qwen-cli_other_command'",
 }
 
 
@@ -120,6 +120,14 @@ _qwen-cli_prompt_or_file() {
         _files
     else
         _message prompt
+    fi
+}
+
+_qwen-cli_other_command() {
+    if (( CURRENT == 1 )); then
+        _command_names -e
+    else
+        _normal
     fi
 }
 

@@ -1,0 +1,309 @@
+"""What Tab offers, in the real shells. What ought to be offered is read off Click, not off the generator."""
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from qwen_cli import option_types as types
+from qwen_cli.cli import COMMANDS, build
+from qwen_cli.limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
+from qwen_cli.options import EXCLUSIVE
+from qwen_cli.sandbox.faults import FAULTS
+from tests.shells import SHELLS, Bash, Shell, TerminalShell
+
+FREE = (types.Text, types.Number, types.Seconds, types.RequestId, types.Period, types.Field)
+"""Types whose values nobody can foresee."""
+
+IMAGES = {"photo.JPG", "picture.png", "anim.gif", "drawing.jpeg", "small.webp"}
+OTHERS = {"notes.json", "other notes.json", "readme.txt"}
+FOLDERS = {"folder", "a folder"}
+
+
+@pytest.fixture(scope="module", params=SHELLS)
+def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """Each of the shells; the test fails when pressing Tab has run Python or the program."""
+    running = SHELLS[request.param](tmp_path_factory.mktemp("shell"))
+    for name in IMAGES | OTHERS:
+        (running.work / name).touch()
+    for name in FOLDERS:
+        (running.work / name).mkdir()
+    yield running
+    running.close()
+
+
+@pytest.fixture(autouse=True)
+def no_python(shell: Shell) -> Iterator[None]:
+    """No test may leave a trace, unless it takes it away."""
+    yield
+    shell.check_trace()
+
+
+def parameters(*path: str) -> list[click.Parameter]:
+    """What a command declares, in Click's terms."""
+    command: click.Command = build()
+    context = click.Context(command, **command.context_settings)
+    for name in path:
+        assert isinstance(command, click.Group)
+        child = command.get_command(context, name)
+        assert child is not None
+        command, context = child, click.Context(child, parent=context, **child.context_settings)
+    return command.get_params(context)
+
+
+def options(*path: str) -> list[click.Option]:
+    return [parameter for parameter in parameters(*path) if isinstance(parameter, click.Option)]
+
+
+def flags(option: click.Option) -> set[str]:
+    return {*option.opts, *option.secondary_opts}
+
+
+def a_value(option: click.Option) -> str:
+    """The option as one would write it: `--seed 1`."""
+    return f"{option.opts[0]} 1" if not option.is_flag else option.opts[0]
+
+
+PATHS = [("ask",), ("stream",), ("json",), ("cost",), ("key",), ("key", "set"), ("key", "status"), ("key", "delete")]
+ALL_PATHS = [(), *PATHS, ("sandbox",)]
+
+
+def test_the_trap_catches_a_python(shell: Shell) -> None:
+    """Otherwise its silence would say nothing."""
+    shell.execute("python3 --version")
+    with pytest.raises(AssertionError, match="python3 --version"):
+        shell.check_trace()
+    shell.trace.unlink()
+
+
+def test_commands_are_offered(shell: Shell) -> None:
+    assert shell.offered("qwen-cli") == set(COMMANDS)
+    assert shell.offered("qwen-cli", "s") == {"stream", "sandbox"}
+    assert shell.offered("qwen-cli key") == set(COMMANDS["key"])
+
+
+def test_nothing_is_offered_after_an_unknown_command(shell: Shell) -> None:
+    assert shell.offered("qwen-cli nonsense") == set()
+    assert shell.offered("qwen-cli key nonsense") == set()
+
+
+@pytest.mark.parametrize("path", ALL_PATHS, ids=lambda path: " ".join(path) or "alone")
+def test_every_option_is_offered(shell: Shell, path: tuple[str, ...]) -> None:
+    """All of them, and no others."""
+    expected = {flag for option in options(*path) for flag in flags(option)}
+    assert shell.offered(" ".join(["qwen-cli", *path]), "-") == expected
+
+
+def test_the_beginning_of_an_option_narrows_the_choice(shell: Shell) -> None:
+    expected = {flag for option in options("ask") for flag in flags(option) if flag.startswith("--pre")}
+    assert len(expected) > 1
+    assert shell.offered("qwen-cli ask 'some words'", "--pre") == expected
+
+
+@pytest.mark.parametrize("path", ALL_PATHS, ids=lambda path: " ".join(path) or "alone")
+def test_options_are_explained(shell: Shell, path: tuple[str, ...]) -> None:
+    """In zsh and fish; bash has no place for it."""
+    if isinstance(shell, Bash):
+        pytest.skip("bash shows no descriptions")
+    shown = shell.descriptions(" ".join(["qwen-cli", *path]), "--")
+    for option in options(*path):
+        explanation = (option.help or "").partition(" [")[0].rstrip(".")
+        for flag in option.opts:
+            if flag.startswith("--"):
+                assert any(flag in line and explanation in line for line in shown.splitlines()), (flag, shown)
+
+
+def test_commands_are_explained(shell: Shell) -> None:
+    if isinstance(shell, Bash):
+        pytest.skip("bash shows no descriptions")
+    shown = shell.descriptions("qwen-cli", "")
+    for entry in COMMANDS.values():
+        if callable(entry):
+            assert (entry.__doc__ or "").partition("\n")[0].rstrip(".") in shown
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_an_option_that_was_given_is_not_offered_again(shell: Shell, path: tuple[str, ...]) -> None:
+    """Neither is any that it rules out; one that may be repeated is."""
+    for option in options(*path):
+        rivals = {name for group in EXCLUSIVE if option.name in group for name in group} - {option.name}
+        if "--help" in option.opts:
+            continue
+        expected = {
+            flag
+            for other in options(*path)
+            for flag in flags(other)
+            if other.name not in rivals and (other.name != option.name or option.multiple)
+        }
+        assert shell.offered(f"qwen-cli {' '.join(path)} {a_value(option)}", "--") == {
+            flag for flag in expected if flag.startswith("--")
+        }
+
+
+def test_an_option_counts_as_given_in_any_spelling(shell: Shell) -> None:
+    for given in ("--seed=1", "--seed 1", "-q --seed 1 'hi'", "-t 1 --seed=1 --"[:-3]):
+        assert "--seed" not in shell.offered(f"qwen-cli ask {given}", "--")
+    assert "--temperature" not in shell.offered("qwen-cli ask -qt1", "--")
+    assert "--temperature" not in shell.offered("qwen-cli ask -qt 1", "--")
+
+
+def test_a_value_is_no_option(shell: Shell) -> None:
+    """What follows a flag that takes a value is the value, whatever it looks like."""
+    assert "--seed" in shell.offered("qwen-cli ask -s --other", "--")
+
+
+def test_fixed_values_are_offered(shell: Shell) -> None:
+    """With a space and with an equals sign."""
+    for path in (("ask",), ("stream",), ("json",), ("cost",)):
+        chosen = [option for option in options(*path) if isinstance(option.type, types.Choice)]
+        assert chosen
+        for option in chosen:
+            assert isinstance(option.type, types.Choice)
+            head, flag = f"qwen-cli {path[0]} 'words'", option.opts[-1]
+            assert shell.offered(f"{head} {flag}") == set(option.type.choices)
+            assert shell.offered(head, f"{flag}=") == set(option.type.choices)
+
+
+def test_a_value_that_is_begun_is_finished(shell: Shell) -> None:
+    assert shell.offered("qwen-cli ask --reasoning-effort", "m") == {"medium"}
+    assert shell.offered("qwen-cli ask", "--reasoning-effort=l") == {"low"}
+    assert shell.offered("qwen-cli ask --reasoning-effort", "z") == set()
+    assert "low" in REASONING_EFFORTS
+
+
+def test_json_is_a_word_or_an_at_sign(shell: Shell) -> None:
+    assert shell.offered("qwen-cli ask --response-format") == {*RESPONSE_FORMATS, "@"}
+    assert shell.offered("qwen-cli ask", "--tool-choice=") == {*TOOL_CHOICES, "@"}
+    assert shell.offered("qwen-cli ask --tools") == {"@"}
+
+
+@pytest.mark.parametrize("flag", ["--messages", "--tools", "--tool-choice", "--response-format", "--logit-bias"])
+def test_files_are_offered_behind_an_at_sign(shell: Shell, flag: str) -> None:
+    everything = {f"@{name}" for name in IMAGES | OTHERS | FOLDERS}
+    assert shell.offered(f"qwen-cli ask {flag}", "@") == everything
+    assert shell.offered("qwen-cli ask", f"{flag}=@") == everything
+    assert shell.offered(f"qwen-cli ask {flag}", "@no") == {"@notes.json"}
+    assert shell.offered(f"qwen-cli ask {flag}", "@~") == set()
+
+
+def test_a_name_with_spaces_is_offered_behind_an_at_sign(shell: Shell) -> None:
+    for written in ("@oth", '"@oth', "'@other n", r"@other\ n", '--tools="@oth'):
+        head = "qwen-cli ask" if written.startswith("--") else "qwen-cli ask --tools"
+        assert {name.removeprefix("--tools=") for name in shell.offered(head, written)} == {"@other notes.json"}
+
+
+def test_nothing_is_offered_where_anything_may_be_written(shell: Shell) -> None:
+    for path in (("ask",), ("json",), ("cost",), ("key", "set")):
+        free = [option for option in options(*path) if isinstance(option.type, FREE)]
+        assert free
+        for option in free:
+            head, flag = f"qwen-cli {' '.join(path)}", option.opts[-1]
+            assert shell.offered(f"{head} {flag}") == set()
+            assert shell.offered(f"{head} {flag}", "no") == set()
+            if flag.startswith("--"):
+                assert shell.offered(head, f"{flag}=") == set()
+
+
+def test_every_kind_of_value_is_known() -> None:
+    """A new type has to be placed among those that these tests know."""
+    known = (*FREE, types.Choice, types.Path, types.Json, types.LogitBias, types.Fault)
+    for path in ALL_PATHS:
+        for option in options(*path):
+            assert option.is_flag or isinstance(option.type, known), option.opts
+
+
+def test_files_are_offered_where_a_file_is_meant(shell: Shell) -> None:
+    files = [o for o in options("ask") if isinstance(o.type, types.Path) and o.type.kind == "any"]
+    assert {"--file", "--output"} < {option.opts[-1] for option in files}
+    for option in files:
+        for flag in option.opts:
+            assert shell.offered(f"qwen-cli ask {flag}") == IMAGES | OTHERS | FOLDERS
+        assert shell.offered("qwen-cli ask", f"{option.opts[-1]}=re") == {"readme.txt"}
+    assert shell.offered("qwen-cli ask -qf", "re") == {"readme.txt"}
+
+
+def test_a_file_with_spaces_is_offered(shell: Shell) -> None:
+    for written in ("oth", '"oth', "'other n", r"other\ n"):
+        assert shell.offered("qwen-cli ask -f", written) == {"other notes.json"}
+    for written in ("a", '"a fo', r"a\ f"):
+        assert "a folder" in shell.offered("qwen-cli ask -i", written)
+
+
+def test_images_and_folders_are_offered_for_an_image(shell: Shell) -> None:
+    assert shell.offered("qwen-cli ask -i") == IMAGES | FOLDERS
+    assert shell.offered("qwen-cli ask", "--image=p") == {"photo.JPG", "picture.png"}
+    assert shell.offered("qwen-cli ask -i", "readme") == set()
+
+
+def test_json_files_are_offered_for_a_schema(shell: Shell) -> None:
+    """Others only where there are none."""
+    assert shell.offered("qwen-cli ask --schema") == {"notes.json", "other notes.json"} | FOLDERS
+    assert shell.offered("qwen-cli ask", "--schema=read") == {"readme.txt"}
+
+
+def test_a_prompt_is_prose(shell: Shell) -> None:
+    for command in ("ask", "stream", "json", "cost"):
+        assert shell.offered(f"qwen-cli {command}", "re") == set()
+        assert shell.offered(f"qwen-cli {command} key", "s") == set()
+        assert shell.offered(f"qwen-cli {command} -f readme.txt 'some words'", "no") == set()
+
+
+def test_operands_of_saved_costs_are_files(shell: Shell) -> None:
+    assert shell.offered("qwen-cli cost --saved") == IMAGES | OTHERS | FOLDERS
+    assert shell.offered("qwen-cli cost --saved readme.txt", "no") == {"notes.json"}
+    assert shell.offered("qwen-cli cost --saved -- readme.txt", "no") == {"notes.json"}
+
+
+def test_no_option_is_offered_after_two_dashes(shell: Shell) -> None:
+    assert shell.offered("qwen-cli ask --", "-") == set()
+    assert shell.offered("qwen-cli ask -q -- words", "--s") == set()
+
+
+def test_a_redirection_takes_a_file(shell: Shell) -> None:
+    assert shell.offered("qwen-cli ask hi >", "re") == {"readme.txt"}
+    assert shell.offered("qwen-cli ask hi 2>", "re") == {"readme.txt"}
+    assert shell.offered("qwen-cli cost --saved notes.json 2>", "re") == {"readme.txt"}
+
+
+def test_faults_are_offered_again_and_again(shell: Shell) -> None:
+    assert shell.offered("qwen-cli sandbox --fault") == set(FAULTS)
+    assert shell.offered("qwen-cli sandbox --fault 429", "--fault=") == set(FAULTS)
+
+
+def test_the_sandbox_completes_the_other_command(shell: Shell) -> None:
+    for before in ("--", "", "--fault 429 --", "--fault=500*2"):
+        head = f"qwen-cli sandbox {before}".rstrip()
+        assert shell.offered(head, "wor") >= {"wordy"}
+        assert shell.offered(f"{head} wordy") >= {"alpha", "beta"}
+        assert shell.offered(f"{head} wordy", "be") == {"beta"}
+        assert shell.offered(f"{head} cat", "re") == {"readme.txt"}
+
+
+def test_the_sandbox_completes_itself_within_itself(shell: Shell) -> None:
+    show = {"content", "reasoning", "both"}
+    assert shell.offered("qwen-cli sandbox -- qwen-cli ask --show") == show
+    assert shell.offered("qwen-cli sandbox -- qwen-cli ask", "--show=") == show
+    assert shell.offered("qwen-cli sandbox -- qwen-cli ask --tools", "@no") == {"@notes.json"}
+    assert shell.offered("qwen-cli sandbox -- qwen-cli ask", "--tools=@no") == {"@notes.json"}
+    assert shell.offered("qwen-cli sandbox --fault 429 -- qwen-cli sandbox -- qwen-cli key") == set(COMMANDS["key"])
+    assert shell.offered("qwen-cli sandbox -- qwen-cli ask", "--sh") == {"--show"}
+
+
+def test_the_command_may_stand_behind_others(shell: Shell) -> None:
+    assert shell.offered("true && qwen-cli key") == set(COMMANDS["key"])
+    assert shell.offered("echo 'a ü' | qwen-cli ask 'ü: a=b'", "--reasoning-effort=m") == {"medium"}
+
+
+def test_tab_goes_on_where_there_is_more_to_write(shell: Shell) -> None:
+    """A space follows what is finished, and nothing what is not."""
+    if not isinstance(shell, TerminalShell):
+        pytest.skip("fish is asked for its choices, not typed at")
+    assert shell.press("qwen-cli as", b"\t") == "qwen-cli ask "
+    assert shell.press("qwen-cli ask --reasoning-effort m", b"\t") == "qwen-cli ask --reasoning-effort medium "
+    assert shell.press("qwen-cli ask -f rea", b"\t") == "qwen-cli ask -f readme.txt "
+    assert shell.press("qwen-cli ask -i fol", b"\t") == "qwen-cli ask -i folder/"
+    assert shell.press("qwen-cli ask --tools ", b"\t") == "qwen-cli ask --tools @"
+    assert shell.press("qwen-cli ask --tools @no", b"\t") == "qwen-cli ask --tools @notes.json "
+    assert shell.press("qwen-cli ask --tools @fol", b"\t") == "qwen-cli ask --tools @folder/"
+    assert shell.press("qwen-cli ask --response-format j", b"\t") == "qwen-cli ask --response-format json_object "
+    assert shell.press("qwen-cli ask --seed 1 ", b"\t") == "qwen-cli ask --seed 1 "
