@@ -164,13 +164,14 @@ class Json(OneValue):
         text = str(value)
         if text in self.words or (self.names and re.fullmatch(self.names, text)):
             return text
-        if text.startswith("@"):
-            return load_json_file(text[1:])
         try:
-            return load_json(Text().convert(text, param, ctx))
+            found = load_json_file(text[1:]) if text.startswith("@") else load_json(Text().convert(text, param, ctx))
         except ValueError as error:
             choices = "".join(f"{word}, " for word in self.words)
             self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
+        if found is None:
+            self.fail("null is no value: leave the option out to send none", param, ctx)
+        return found
 
 
 class LogitBias(OneValue):
