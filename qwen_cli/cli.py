@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[PROMPT]...", click_type=Text(), help="What to ask; '-' is standard input"),
+    typer.Argument(metavar="[PROMPT]...", click_type=Text()),
 ]
 
 
@@ -47,7 +47,11 @@ def ask(
     printing: PrintingOptions,
     sending: SendingOptions,
 ) -> None:
-    """Print the answer, once it is whole."""
+    """Print the answer, once it is whole.
+
+    The prompt is made of each -f FILE, standard input, and the words, with a blank line between them. A '-' among the
+    words stands for standard input at that very place.
+    """
     from qwen_cli.exchange import prepare
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
@@ -72,7 +76,11 @@ def stream(
     printing: PrintingOptions,
     sending: SendingOptions,
 ) -> None:
-    """Print the answer as it arrives."""
+    """Print the answer as it arrives.
+
+    The prompt is made of each -f FILE, standard input, and the words, with a blank line between them. A '-' among the
+    words stands for standard input at that very place.
+    """
     from qwen_cli.exchange import prepare
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
@@ -102,7 +110,10 @@ def json(
     printing: PrintingOptions,
     sending: SendingOptions,
 ) -> None:
-    """Print the response as JSON, byte for byte."""
+    """Print the response as JSON, byte for byte.
+
+    The prompt is put together as for 'qwen-cli ask'. With --stream, each chunk is a line.
+    """
     from qwen_cli.exchange import prepare
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
@@ -140,7 +151,7 @@ def _pass_json(exchange: "Exchange", output: Output, judging: VerdictOptions, *,
 def cost(
     prompt: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT|FILE]...", click_type=Text(), help="What to ask, or with --saved what to sum"),
+        typer.Argument(metavar="[PROMPT|FILE]...", click_type=Text()),
     ] = None,
     *,
     telling: CostOptions,
@@ -149,7 +160,11 @@ def cost(
     printing: PrintingOptions,
     sending: SendingOptions,
 ) -> None:
-    """Print what a request cost, what saved answers cost, or what the account says."""
+    """Print what a request, saved answers or the account cost.
+
+    The figures are lines of name, tab and value; '-' is what the server did not give. The answer itself is not printed.
+    With --saved, the operands are files of saved output of 'qwen-cli json', '-' being standard input.
+    """
     from qwen_cli import costs
 
     words = prompt or []
@@ -204,7 +219,10 @@ def _account(telling: CostOptions, sending: SendingOptions, notes: Notes) -> Map
 
 
 def key_set(*, where: EndpointOptions) -> None:
-    """Store the API key: typed at a hidden prompt, or piped in."""
+    """Store the API key in the OS keyring.
+
+    It is typed at a hidden prompt, or read from standard input where that is no terminal.
+    """
     from qwen_cli.credentials import store_key
     from qwen_cli.endpoint import parse_endpoint
     from qwen_cli.inputs import read_secret
@@ -236,9 +254,7 @@ def key_delete(*, where: EndpointOptions) -> None:
 
 
 def sandbox(
-    command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help="Run this, and exit with its status")
-    ] = None,
+    command: Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]...")] = None,
     *,
     fault: Annotated[
         list[Any] | None,
@@ -251,7 +267,12 @@ def sandbox(
         ),
     ] = None,
 ) -> int:
-    """Serve a local stand-in for the API, for a command or until interrupted."""
+    """Serve a local stand-in for the API.
+
+    The command runs with AIMLAPI_BASE_URL and AIMLAPI_API_KEY pointing at it, and its status is the exit status.
+    Without a command, the two variables are printed, and it serves until interrupted. No model is behind it: the answer
+    is the prompt repeated.
+    """
     from qwen_cli import sandbox as stand_in
 
     return stand_in.run(command or [], faults=fault or [])

@@ -34,14 +34,14 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "qwen-cli sandbox": (
         "qwen-cli sandbox -- make report",
         "qwen-cli sandbox --fault '429*2' -- qwen-cli ask 'Try hard'",
-        'qwen-cli sandbox  # prints two export lines, to be pasted where they are wanted',
+        "qwen-cli sandbox  # prints two export lines, to be pasted where they are wanted",
     ),
 }
 """Command path -> command lines that work as pasted."""
 
 _VARIABLES = """\
-Each of these options has a variable, QWEN_CLI_ and its long name
-(QWEN_CLI_TEMPERATURE); the flag wins, and an empty variable counts as unset."""
+Each long option has a variable, QWEN_CLI_ and its name: QWEN_CLI_MAX_TOKENS=500.
+The flag wins; an empty variable counts as unset."""
 
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "'qwen-cli COMMAND --help' tells the rest, and 'man qwen-cli' all of it.",

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 import click
 from typer.core import TyperCommand
 
 from qwen_cli.output import standard_output
 
-CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 200}
 
 
 class WritingHelp(click.Command):
@@ -34,15 +34,27 @@ class Command(WritingHelp, TyperCommand):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
-                panel = getattr(parameter, "rich_help_panel", None) or "General"
-                groups.setdefault(panel, []).append(record)
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                panel = getattr(parameter, "rich_help_panel", None) or "Help"
+                groups.setdefault(panel, []).append((_short_flags(parameter, record[0]), record[1]))
+        width = min(_WIDEST, max(len(flags) for records in groups.values() for flags, _ in records))
         for panel, records in groups.items():
             with formatter.section(panel):
-                formatter.write_dl(records)
+                formatter.write_dl([(flags.ljust(width), text) for flags, text in records], col_max=_WIDEST)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, ctx.command_path)
+
+
+_WIDEST: Final = 30
+"""Columns of the flags; what is wider has its help on the next line."""
+
+
+def _short_flags(option: click.Option, flags: str) -> str:
+    """`--[no-]logprobs` instead of `--logprobs / --no-logprobs`."""
+    if not option.secondary_opts:
+        return flags
+    return f"--[no-]{option.opts[-1].removeprefix('--')}"
 
 
 def write_examples(formatter: click.HelpFormatter, command_path: str) -> None:

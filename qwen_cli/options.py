@@ -84,7 +84,7 @@ class PromptOptions(NamedTuple):
             "--file",
             panel=PROMPT,
             type=types.Path(),
-            help="Put a file before the prompt (repeatable)",
+            help="Put FILE before the prompt (repeatable)",
         ),
     ] = None
     no_stdin: Annotated[bool, option("-n", "--no-stdin", panel=PROMPT, help="Leave standard input alone")] = False
@@ -103,7 +103,7 @@ class PromptOptions(NamedTuple):
             "--image",
             panel=PROMPT,
             type=types.Path("image"),
-            help="Add a JPEG, PNG, GIF or WEBP image (repeatable)",
+            help="Add a JPEG, PNG, GIF or WEBP (repeatable)",
         ),
     ] = None
     image_detail: Annotated[
@@ -123,9 +123,9 @@ class RequestOptions(NamedTuple):
 
     model: Annotated[
         str | None,
-        option("-m", "--model", panel=SAMPLING, type=types.Text("ID"), default=MODEL, help="Model to ask"),
+        option("-m", "--model", panel=SAMPLING, type=types.Text("ID"), default=MODEL, help="Model"),
     ] = None
-    max_tokens: Annotated[int | None, number("--max-tokens", help="Most tokens to generate, reasoning included")] = None
+    max_tokens: Annotated[int | None, number("--max-tokens", help="Most tokens, reasoning included")] = None
     temperature: Annotated[float | None, number("-t", "--temperature", help="Randomness of the answer")] = None
     top_p: Annotated[float | None, number("--top-p", help="Nucleus sampling")] = None
     stop: Annotated[
@@ -134,7 +134,7 @@ class RequestOptions(NamedTuple):
             "--stop",
             panel=SAMPLING,
             type=types.Text(),
-            help=f"End the answer before this text (up to {STOP_SEQUENCES} times)",
+            help=f"End before this text (up to {STOP_SEQUENCES} times)",
         ),
     ] = None
     seed: Annotated[int | None, number("--seed", help="Sample the same way again")] = None
@@ -146,15 +146,13 @@ class RequestOptions(NamedTuple):
             "--logit-bias",
             panel=SAMPLING,
             type=types.LogitBias(),
-            help="Bias a token id by -100…100; or JSON, or @FILE (repeatable)",
+            help="Bias token ids; or JSON, @FILE (repeatable)",
         ),
     ] = None
     logprobs: Annotated[
         bool | None, option("--logprobs/--no-logprobs", panel=SAMPLING, help="Ask for log probabilities")
     ] = None
-    top_logprobs: Annotated[
-        int | None, number("--top-logprobs", help="Likeliest tokens at each place; needs --logprobs")
-    ] = None
+    top_logprobs: Annotated[int | None, number("--top-logprobs", help="Likeliest tokens; needs --logprobs")] = None
     reasoning_effort: Annotated[
         str | None,
         option("--reasoning-effort", panel=SAMPLING, type=types.Choice(REASONING_EFFORTS), help="How long to think"),
@@ -174,7 +172,7 @@ class RequestOptions(NamedTuple):
             "--schema",
             panel=SAMPLING,
             type=types.Path("json"),
-            help="Answer in JSON that fits this JSON schema",
+            help="Answer in JSON that fits this schema",
         ),
     ] = None
     tools: Annotated[
@@ -206,9 +204,7 @@ class RequestOptions(NamedTuple):
     ] = None
     include_usage: Annotated[
         bool | None,
-        option(
-            "--include-usage/--no-include-usage", panel=SAMPLING, help="Ask a stream for its usage", default="include"
-        ),
+        option("--include-usage/--no-include-usage", panel=SAMPLING, help="Ask a stream for its usage", default="yes"),
     ] = None
     field: Annotated[
         list[Any] | None,
@@ -217,7 +213,7 @@ class RequestOptions(NamedTuple):
             "--field",
             panel=SAMPLING,
             type=types.Field(),
-            help="Send any other field, as JSON or a string (repeatable)",
+            help="Any other field, JSON or text (repeatable)",
         ),
     ] = None
 
@@ -231,12 +227,14 @@ class ShowOptions(NamedTuple):
             "--show",
             panel=OUTPUT,
             type=types.Choice(("content", "reasoning", "both")),
-            help="With both, the reasoning goes to standard error",
+            help="Text to print",
             default="content",
         ),
     ] = None
     reasoning: Annotated[bool, option("-r", panel=OUTPUT, help="The same as --show reasoning")] = False
-    no_newline: Annotated[bool, option("--no-newline", panel=OUTPUT, help="Leave the end as the model sent it")] = False
+    no_newline: Annotated[
+        bool, option("--no-newline", panel=OUTPUT, help="End as the model ended, without a newline")
+    ] = False
 
     @property
     def both(self) -> bool:
@@ -252,7 +250,7 @@ class VerdictOptions(NamedTuple):
     """What is asked of an answer."""
 
     allow_incomplete: Annotated[
-        bool, option("--allow-incomplete", panel=OUTPUT, help="Take an answer that is not whole: status 0 instead of 8")
+        bool, option("--allow-incomplete", panel=OUTPUT, help="Take what is not whole: status 0, not 8")
     ] = False
     usage: Annotated[bool, option("-u", "--usage", panel=OUTPUT, help="Tell tokens and USD on standard error")] = False
 
@@ -267,7 +265,7 @@ class PrintingOptions(NamedTuple):
             "--output",
             panel=OUTPUT,
             type=types.Path(),
-            help="Replace this file, only once the whole result is there",
+            help="Replace FILE, once the result is whole",
         ),
     ] = None
     verbose: Annotated[bool, option("-v", "--verbose", panel=OUTPUT, help="Tell request, status, ids and timings")] = (
@@ -310,7 +308,7 @@ class SendingOptions(NamedTuple):
             "--timeout",
             panel=SENDING,
             type=types.Seconds(),
-            help="The longest silence",
+            help="Longest silence",
             default="600",
         ),
     ] = 600.0
@@ -320,7 +318,7 @@ class SendingOptions(NamedTuple):
             "--connect-timeout",
             panel=SENDING,
             type=types.Seconds(),
-            help="For connecting",
+            help="Longest wait to connect",
             default="10",
         ),
     ] = 10.0
@@ -330,7 +328,7 @@ class SendingOptions(NamedTuple):
             "--retries",
             panel=SENDING,
             type=types.Number(0, 100, whole=True),
-            help="Tries after a failure that cost nothing",
+            help="More tries, where that is free",
             default="2",
         ),
     ] = 2
@@ -338,10 +336,8 @@ class SendingOptions(NamedTuple):
         str | None,
         option("--request-id", panel=SENDING, type=types.RequestId(), help="Send it as X-Client-Request-Id"),
     ] = None
-    dry_run: Annotated[
-        bool, option("--dry-run", panel=SENDING, help="Print the request body instead of sending it")
-    ] = False
-    curl: Annotated[bool, option("--curl", panel=SENDING, help="Print the request as a curl command instead")] = False
+    dry_run: Annotated[bool, option("--dry-run", panel=SENDING, help="Print the request body, send nothing")] = False
+    curl: Annotated[bool, option("--curl", panel=SENDING, help="Print a curl command, send nothing")] = False
 
 
 class StreamOptions(NamedTuple):
@@ -354,7 +350,7 @@ class CostOptions(NamedTuple):
     """What costs are told of: one request, saved answers, or the account."""
 
     saved: Annotated[
-        bool, option("--saved", panel=COST, from_variable=False, help="Sum saved output of json; operands are files")
+        bool, option("--saved", panel=COST, from_variable=False, help="Sum saved output of json in these files")
     ] = False
     period: Annotated[
         str | None,
