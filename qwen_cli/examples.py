@@ -20,7 +20,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "qwen-cli json": (
         "qwen-cli json 'Name a colour' | jq .usage",
-        "qwen-cli json --stream 'Count to ten' | jq -r '.choices[0].delta.content // empty'",
+        "qwen-cli json --stream 'Count to ten' | jq -c '.choices[].delta'",
     ),
     "qwen-cli cost": (
         "qwen-cli cost 'Name a colour'",
@@ -34,7 +34,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "qwen-cli sandbox": (
         "qwen-cli sandbox -- make report",
         "qwen-cli sandbox --fault '429*2' -- qwen-cli ask 'Try hard'",
-        "qwen-cli sandbox  # prints two export lines, to be pasted where they are wanted",
+        "qwen-cli sandbox  # prints two export lines to paste elsewhere",
     ),
 }
 """Command path -> command lines that work as pasted."""
