@@ -40,7 +40,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Command path -> command lines that work as pasted."""
 
 _VARIABLES = """\
-Each long option has a variable, QWEN_CLI_ and its name: QWEN_CLI_MAX_TOKENS=500.
+Long options have a variable, QWEN_CLI_ and the name: QWEN_CLI_MAX_TOKENS=500.
 The flag wins; an empty variable counts as unset."""
 
 FOOTERS: Mapping[str, str] = {
