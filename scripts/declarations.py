@@ -95,6 +95,8 @@ class Command:
     path: str
     """What stands behind the program's name, such as `key set`; empty for the program itself."""
     summary: str
+    details: str
+    """The rest of its help, one paragraph."""
     options: tuple[Option, ...]
     operands: Operands
     operand: str
@@ -117,9 +119,11 @@ def _walk(command: click.Command, parent: click.Context | None, path: str) -> It
     parameters = command.get_params(context)
     options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
     operand = next((p.metavar or "" for p in parameters if isinstance(p, click.Argument)), "")
+    summary, _, details = (command.help or "").partition("\n")
     yield Command(
         path=path,
-        summary=(command.help or "").partition("\n")[0].rstrip("."),
+        summary=summary.rstrip("."),
+        details=" ".join(details.split()),
         options=tuple(_option(option, options, context) for option in options if not option.hidden),
         operands=_operands(operand),
         operand=operand,

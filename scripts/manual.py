@@ -27,6 +27,7 @@ def render(commands: Mapping[str, Command], prose: str | None = None) -> str:
     blocks: Mapping[str, Callable[[str], Iterator[str]]] = {
         "synopsis": page.synopsis,
         "command": page.command,
+        "details": page.details,
         "options": page.options,
         "examples": page.examples,
         "keys": page.keys,
@@ -80,6 +81,10 @@ class Page:
         subcommands = r" Ns \&| Ns ".join(f"Cm {name}" for name in command.subcommands)
         yield " ".join([".It", "Cm", path, *operands(command), *([subcommands] if subcommands else [])])
         yield sentence(command.summary)
+
+    def details(self, path: str) -> Iterator[str]:
+        """What the command's help says beside its summary, a sentence a line."""
+        yield from (prose(text) for text in re.split(r"(?<=\.) (?=[A-Z])", self.commands[path].details))
 
     def options(self, group: str) -> Iterator[str]:
         """The options of a panel, or those that only one command has, by its path; none is shown twice."""
@@ -160,15 +165,15 @@ def long_names(flags: tuple[str, ...]) -> list[str]:
 
 
 def sentence(text: str) -> str:
-    """A line of prose: capitalised, with its flags in bold and a full stop."""
-    text = text[0].upper() + text[1:]
-    return _FLAG.sub(lambda flag: f"\\fB{literal(flag[0])}\\fR", prose(text)) + "."
+    """A line of prose, capitalised and with a full stop."""
+    return prose(text[0].upper() + text[1:]) + "."
 
 
 def prose(text: str) -> str:
-    """Text whose hyphens are hyphens, except where they start a number or a flag."""
+    """Text whose flags are bold, and whose hyphens are hyphens except where they start a number or a flag."""
     # A terminal of ASCII alone would show a question mark for the ellipsis.
-    text = re.sub(r"(?<!\S)-(?=\d)", r"\\-", text).replace("…", "...")
+    text = re.sub(r"(?<!\S)-(?=\d)", r"\\-", text).replace("…", "...").replace("'", r"\(aq")
+    text = _FLAG.sub(lambda flag: f"\\fB{literal(flag[0])}\\fR", text)
     return "".join(character if character.isascii() else f"\\[u{ord(character):04X}]" for character in text)
 
 

@@ -10,7 +10,7 @@ from qwen_cli.cli import COMMANDS, build
 from qwen_cli.limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
 from qwen_cli.options import EXCLUSIVE
 from qwen_cli.sandbox.faults import FAULTS
-from tests.shells import SHELLS, Bash, Shell, TerminalShell
+from tests.shells import SHELLS, Shell, TerminalShell
 
 FREE = (types.Text, types.Number, types.Seconds, types.RequestId, types.Period, types.Field)
 """Types whose values nobody can foresee."""
@@ -100,11 +100,10 @@ def test_the_beginning_of_an_option_narrows_the_choice(shell: Shell) -> None:
     assert shell.offered("qwen-cli ask 'some words'", "--pre") == expected
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"], indirect=True)
 @pytest.mark.parametrize("path", ALL_PATHS, ids=lambda path: " ".join(path) or "alone")
 def test_options_are_explained(shell: Shell, path: tuple[str, ...]) -> None:
     """In zsh and fish; bash has no place for it."""
-    if isinstance(shell, Bash):
-        pytest.skip("bash shows no descriptions")
     shown = shell.descriptions(" ".join(["qwen-cli", *path]), "--")
     for option in options(*path):
         explanation = (option.help or "").partition(" [")[0].rstrip(".")
@@ -113,9 +112,8 @@ def test_options_are_explained(shell: Shell, path: tuple[str, ...]) -> None:
                 assert any(flag in line and explanation in line for line in shown.splitlines()), (flag, shown)
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"], indirect=True)
 def test_commands_are_explained(shell: Shell) -> None:
-    if isinstance(shell, Bash):
-        pytest.skip("bash shows no descriptions")
     shown = shell.descriptions("qwen-cli", "")
     for entry in COMMANDS.values():
         if callable(entry):
@@ -294,10 +292,10 @@ def test_the_command_may_stand_behind_others(shell: Shell) -> None:
     assert shell.offered("echo 'a ü' | qwen-cli ask 'ü: a=b'", "--reasoning-effort=m") == {"medium"}
 
 
+@pytest.mark.parametrize("shell", ["bash", "bash with its package", "zsh"], indirect=True)
 def test_tab_goes_on_where_there_is_more_to_write(shell: Shell) -> None:
-    """A space follows what is finished, and nothing what is not."""
-    if not isinstance(shell, TerminalShell):
-        pytest.skip("fish is asked for its choices, not typed at")
+    """A space follows what is finished, and nothing what is not. Fish is asked for its choices, not typed at."""
+    assert isinstance(shell, TerminalShell)
     assert shell.press("qwen-cli as", b"\t") == "qwen-cli ask "
     assert shell.press("qwen-cli ask --reasoning-effort m", b"\t") == "qwen-cli ask --reasoning-effort medium "
     assert shell.press("qwen-cli ask -f rea", b"\t") == "qwen-cli ask -f readme.txt "
