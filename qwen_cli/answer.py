@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from qwen_cli import strict_json
 from qwen_cli.api_error import error_within
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 
@@ -26,8 +27,8 @@ class ToolCall:
     def as_json(self) -> str:
         """One line: `{"id":…,"name":…,"arguments":…}`, arguments parsed when they are valid JSON."""
         arguments: Any = self.arguments
-        with suppress(ValueError, RecursionError):
-            arguments = json.loads(arguments, parse_constant=_refuse_constant)
+        with suppress(ValueError):
+            arguments = strict_json.loads(arguments)
         return json.dumps(
             {"id": self.id, "name": self.name, "arguments": arguments}, ensure_ascii=False, separators=(",", ":")
         )
@@ -132,17 +133,10 @@ class ChunkReader:
 
 def parse_json(text: str | bytes, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ProtocolError(f"{what} is nested too deeply") from None
+        return strict_json.loads(text)
     except ValueError as error:
-        kind = "empty" if not text.strip() else "not JSON"
-        detail = f": {error}" if kind == "not JSON" and isinstance(error, json.JSONDecodeError) else ""
-        raise ProtocolError(f"{what} is {kind}{detail}") from None
-
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+        reason = "empty" if not text.strip() else f"not JSON: {error}"
+        raise ProtocolError(f"{what} is {reason}") from None
 
 
 def _object(value: Any, where: str) -> JsonObject:
@@ -232,8 +226,8 @@ def check_format(content: str, response_format: Any) -> QwenError | None:
     if kind not in ("json_object", "json_schema"):
         return None
     try:
-        value = json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.loads(content)
+    except ValueError as error:
         return ProtocolError(f"the answer is not JSON, though {kind} was asked for: {error}")
     if kind == "json_object" and not isinstance(value, dict):
         return ProtocolError(f"the answer is not a JSON object but {kind_of(value)}, though json_object was asked for")

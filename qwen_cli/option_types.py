@@ -4,10 +4,11 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
+from qwen_cli import strict_json
 from qwen_cli.errors import LocalError
 from qwen_cli.inputs import decode_text, read_file
 from qwen_cli.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
@@ -241,13 +242,9 @@ class Fault(OneValue):
 
 
 def load_json(text: str) -> Any:
-    """Strict JSON: no NaN, no infinity, no lone surrogate; ValueError in one line otherwise."""
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is not JSON")
-
+    """Strict JSON without a lone surrogate or a number beyond a double; ValueError in one line otherwise."""
+    value = strict_json.loads(text)
     try:
-        value = json.loads(text, parse_constant=refuse)
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise ValueError("it holds a lone surrogate") from None
