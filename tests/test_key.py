@@ -1,0 +1,335 @@
+"""The key comes from the environment, then from the OS keyring by host; it is stored unseen and never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.api_server import ApiServer, events, reply
+from tests.bodies import chunks, completion, error
+from tests.keyring_daemon import Keyring
+from tests.program import KEY, Program, Stream
+
+SECRET = "sk-stored-NEVER-PRINT-ME-4c1d"
+NO_KEY = {"AIMLAPI_API_KEY": None}
+# A proxy that is not there keeps even the look-up of the name on this machine.
+ELSEWHERE = {"AIMLAPI_BASE_URL": "https://api.example/v1", "HTTPS_PROXY": "http://127.0.0.1:9"}
+TYPED: tuple[Stream, ...] = ("stdin", "stderr")
+
+HANGING = """
+import time
+from keyring.backend import KeyringBackend
+
+
+class Keyring(KeyringBackend):
+    priority = 9
+
+    def get_password(self, *_):
+        time.sleep(60)
+
+    set_password = delete_password = get_password
+"""
+
+PLAIN = """
+from keyring.backend import KeyringBackend
+
+
+class Keyring(KeyringBackend):
+    priority = 0.5
+
+    def get_password(self, *_):
+        return open("keys.txt").read()
+
+    def set_password(self, service, username, password):
+        open("keys.txt", "w").write(password)
+"""
+
+FAILING = """
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
+
+
+class Keyring(KeyringBackend):
+    priority = 9
+
+    def get_password(self, *_):
+        raise KeyringLocked("the collection is locked")
+
+    set_password = delete_password = get_password
+"""
+
+
+def account(api: ApiServer) -> str:
+    """The name under which the key of that server is stored."""
+    return f"127.0.0.1:{api.port}"
+
+
+def sent_key(api: ApiServer) -> str | None:
+    """The key that the last request carried."""
+    return api.requests[-1].headers.get("authorization")
+
+
+def without_environment(keyring: Keyring) -> dict[str, str | None]:
+    """The environment of a person whose key is in the keyring only."""
+    return {**keyring.environment, "AIMLAPI_API_KEY": None}
+
+
+class TestEnvironment:
+    def test_three_names_are_known_and_the_first_that_is_set_wins(self, qwen: Program, api: ApiServer) -> None:
+        api.always(reply(completion()))
+        names = ("AIMLAPI_API_KEY", "AIMLAPI_KEY", "AIML_API_KEY")
+        keys: dict[str, str | None] = {name: f"key-of-{name.lower()}" for name in names}
+        for name in names:
+            assert qwen("ask", "hi", env=keys, secret="key-of-").status == 0
+            assert sent_key(api) == f"Bearer key-of-{name.lower()}"
+            keys[name] = ""
+
+    @pytest.mark.parametrize("value", ["two words", "line\nbreak", "tab\t", "clé", "\x7f"])
+    def test_what_no_header_can_carry_is_refused_without_being_quoted(
+        self, qwen: Program, api: ApiServer, value: str
+    ) -> None:
+        result = qwen("ask", "hi", env={"AIMLAPI_API_KEY": value}, secret=value.strip())
+        assert result.status == 3
+        assert result.message.startswith("AIMLAPI_API_KEY is not a key")
+        assert not api.requests
+
+    def test_the_keyring_is_not_asked(self, qwen: Program, api: ApiServer) -> None:
+        qwen.file("hanging.py", HANGING)
+        api.answer(reply(completion()))
+        env = {"PYTHON_KEYRING_BACKEND": "hanging.Keyring", "PYTHONPATH": str(qwen.cwd)}
+        result = qwen("ask", "hi", env=env)
+        assert (result.status, result.seconds < 2.5) == (0, True)
+
+
+class TestKeyring:
+    """With a real Secret Service."""
+
+    def test_a_piped_key_is_stored_without_its_newline_used_and_deleted(
+        self, qwen: Program, api: ApiServer, keyring: Keyring
+    ) -> None:
+        env = without_environment(keyring)
+        stored = qwen("key", "set", input=f"{SECRET}\n", env=env, secret=SECRET)
+        assert (stored.status, stored.stdout) == (0, b"")
+        assert stored.message == f"the key for {account(api)} is stored"
+        api.always(reply(completion("Hello.")))
+        assert qwen("ask", "hi", env=env, secret=SECRET).text == "Hello.\n"
+        assert sent_key(api) == f"Bearer {SECRET}"
+        deleted = qwen("key", "delete", env=env, secret=SECRET)
+        assert (deleted.status, deleted.message) == (0, f"the key for {account(api)} is deleted")
+        assert qwen("ask", "hi", env=env).status == 0
+        assert sent_key(api) is None
+        again = qwen("key", "delete", env=env)
+        assert (again.status, again.message) == (0, f"no key for {account(api)} is stored")
+
+    def test_a_key_is_typed_at_a_hidden_prompt(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+        env = without_environment(keyring)
+        with qwen.start("key", "set", terminal=TYPED, env=env, secret=SECRET) as running:
+            running.wait_for(f"API key for {account(api)}: ".encode(), "terminal")
+            running.type(f"{SECRET}\n".encode())
+            result = running.finish()
+        assert result.status == 0
+        assert SECRET.encode() not in result.terminal
+        assert f"the key for {account(api)} is stored".encode() in result.terminal
+        api.answer(reply(completion()))
+        assert qwen("ask", "hi", env=env, secret=SECRET).status == 0
+        assert sent_key(api) == f"Bearer {SECRET}"
+
+    def test_a_key_goes_to_the_host_and_port_that_it_was_stored_for_only(
+        self, qwen: Program, api: ApiServer, keyring: Keyring
+    ) -> None:
+        env = without_environment(keyring)
+        assert qwen("key", "set", input=SECRET, env=env, secret=SECRET).status == 0
+        with ApiServer() as other:
+            other.always(reply(completion()))
+            assert qwen("ask", "hi", env=env, server=other, secret=SECRET).status == 0
+            assert sent_key(other) is None
+            other_host = {**env, "AIMLAPI_BASE_URL": f"http://localhost:{api.port}/v1"}
+            api.always(reply(completion()))
+            assert qwen("ask", "hi", env=other_host, secret=SECRET).status == 0
+            assert sent_key(api) is None
+            assert qwen("ask", "hi", env=env, secret=SECRET).status == 0
+            assert sent_key(api) == f"Bearer {SECRET}"
+
+    def test_each_host_has_its_own(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+        env = without_environment(keyring)
+        for url, secret in (("https://one.example/v1", "sk-one-NEVER-PRINT-ME"), (api.base_url, SECRET)):
+            assert qwen("key", "set", "--base-url", url, input=secret, env=env, secret=secret).status == 0
+        first = qwen("key", "status", "--base-url", "https://one.example/v1", env=env, secret=SECRET).text
+        assert "account\tone.example\n" in first
+        assert "stored\t…T-ME\n" in first
+        assert "stored\t…4c1d\n" in qwen("key", "status", env=env, secret=SECRET).text
+
+    def test_the_environment_wins(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+        assert qwen("key", "set", input=SECRET, env=without_environment(keyring), secret=SECRET).status == 0
+        api.answer(reply(completion()))
+        assert qwen("ask", "hi", env=keyring.environment).status == 0
+        assert sent_key(api) == f"Bearer {KEY}"
+        status = qwen("key", "status", env=keyring.environment)
+        assert status.status == 0
+        assert status.text == (
+            f"account\t{account(api)}\n"
+            "source\tAIMLAPI_API_KEY\n"
+            "key\t…91c2\n"
+            "keyring\tkeyring.backends.SecretService.Keyring\n"
+            "stored\t…4c1d\n"
+        )
+
+    def test_status_says_that_there_is_none(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+        assert qwen("key", "status", env=without_environment(keyring)).text == (
+            f"account\t{account(api)}\nsource\tnone\nkey\t-\nkeyring\tkeyring.backends.SecretService.Keyring\nstored\t-\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "status"),
+        [(b"", 2), (b"\n", 2), (b"two words\n", 3), (b"a\nb\n", 3), (b"cl\xc3\xa9\n", 3), (b"\xff\n", 7)],
+    )
+    def test_what_is_no_key_is_not_stored(self, qwen: Program, keyring: Keyring, given: bytes, status: int) -> None:
+        env = without_environment(keyring)
+        result = qwen("key", "set", input=given, env=env)
+        assert (result.status, result.stdout) == (status, b"")
+        assert given.strip() not in result.message.encode() or not given.strip()
+        assert "stored\t-\n" in qwen("key", "status", env=env).text
+
+    def test_an_empty_line_typed_is_refused(self, qwen: Program, keyring: Keyring) -> None:
+        with qwen.start("key", "set", terminal=TYPED, env=without_environment(keyring)) as running:
+            running.wait_for(b"API key for ", "terminal")
+            running.type(b"\n")
+            result = running.finish()
+        assert result.status == 2
+        assert b"no key was given" in result.terminal
+
+    def test_a_keyring_that_stops_answering_costs_three_seconds(
+        self, qwen: Program, api: ApiServer, keyring: Keyring
+    ) -> None:
+        keyring.hang()
+        result = qwen("ask", "hi", env={**without_environment(keyring), **ELSEWHERE})
+        assert result.status == 3
+        assert 2.5 < result.seconds < 6
+        assert "has not answered for 3 seconds" in result.message
+        assert "AIMLAPI_API_KEY" in result.message
+        assert not api.requests
+
+
+class TestNoKeyring:
+    """On a machine without any keyring."""
+
+    def test_asking_another_host_says_what_to_do(self, qwen: Program) -> None:
+        result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE})
+        assert (result.status, result.stdout) == (3, b"")
+        assert "no OS keyring answers here" in result.message
+        assert "AIMLAPI_API_KEY" in result.message
+
+    @pytest.mark.parametrize("action", ["set", "delete"])
+    def test_storing_and_deleting_say_what_to_do(self, qwen: Program, action: str) -> None:
+        result = qwen("key", action, input=f"{SECRET}\n", env=NO_KEY, secret=SECRET)
+        assert (result.status, result.stdout) == (3, b"")
+        assert "gnome-keyring" in result.message
+        assert "AIMLAPI_API_KEY" in result.message
+
+    def test_status_is_told_all_the_same(self, qwen: Program, api: ApiServer) -> None:
+        result = qwen("key", "status")
+        assert (result.status, result.stderr) == (0, "")
+        assert "source\tAIMLAPI_API_KEY\nkey\t…91c2\n" in result.text
+        assert "keyring\tnone: no OS keyring answers here" in result.text
+        assert not api.requests
+
+    def test_a_loopback_host_needs_none(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(reply(completion("Hello.")))
+        result = qwen("ask", "hi", env=NO_KEY)
+        assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+        assert sent_key(api) is None
+
+    def test_a_backend_that_keeps_keys_in_plain_text_is_never_chosen(self, qwen: Program) -> None:
+        qwen.file("plain.py", PLAIN)
+        qwen.file("sitecustomize.py", "import plain\n")
+        result = qwen("key", "set", input=SECRET, env={**NO_KEY, "PYTHONPATH": str(qwen.cwd)}, secret=SECRET)
+        assert result.status == 3
+        assert "keys.txt" not in qwen.files()
+
+
+def backend(qwen: Program, source: str) -> dict[str, str | None]:
+    """The environment of a person who has configured that backend."""
+    qwen.file("own.py", source)
+    return {**NO_KEY, "PYTHON_KEYRING_BACKEND": "own.Keyring", "PYTHONPATH": str(qwen.cwd)}
+
+
+@pytest.mark.parametrize("arguments", [("ask", "hi"), ("key", "set"), ("key", "delete")], ids=" ".join)
+def test_a_keyring_that_never_answers_ends_with_3_after_three_seconds(
+    qwen: Program, arguments: tuple[str, ...]
+) -> None:
+    env = {**backend(qwen, HANGING), **ELSEWHERE}
+    result = qwen(*arguments, input=SECRET, env=env, secret=SECRET)
+    assert (result.status, result.stdout) == (3, b"")
+    assert 2.5 < result.seconds < 6
+    assert "unlock it" in result.message
+    assert "AIMLAPI_API_KEY" in result.message
+
+
+def test_a_keyring_that_is_locked_ends_with_3(qwen: Program) -> None:
+    env = {**backend(qwen, FAILING), **ELSEWHERE}
+    result = qwen("ask", "hi", env=env)
+    assert result.status == 3
+    assert "the collection is locked" in result.message
+    assert "AIMLAPI_API_KEY" in result.message
+
+
+class TestNeverShown:
+    """The harness looks for the key in every output of every run; these are the runs that come closest."""
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [("ask", "-v", "-u", "--show", "both", "hi"), ("json", "-v", "--pretty", "hi"), ("cost", "-v", "hi")],
+        ids=" ".join,
+    )
+    def test_by_a_request(self, qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
+        api.answer(reply(completion("Hello.", reasoning="Hm.")))
+        assert qwen(*arguments).status == 0
+        assert sent_key(api) == f"Bearer {KEY}"
+
+    @pytest.mark.parametrize("flag", ["--curl", "--dry-run"])
+    def test_by_a_preview(self, qwen: Program, flag: str) -> None:
+        assert qwen("ask", flag, "-v", "hi").status == 0
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 500])
+    def test_by_a_server_that_quotes_it_in_its_error(self, qwen: Program, api: ApiServer, status: int) -> None:
+        api.answer(reply(error(status, f"Invalid key {KEY} given"), status=status))
+        result = qwen("ask", "--retries", "0", "-v", "hi")
+        assert result.status in (3, 4, 5)
+        assert "Invalid key" in result.stderr
+
+    def test_by_an_error_within_a_stream(self, qwen: Program, api: ApiServer) -> None:
+        api.answer(events([*chunks("Hello.", usage=False)[:2], error(401, f"bad {KEY}")]))
+        assert qwen("stream", "hi").status == 3
+
+
+class TestNeverSent:
+    @pytest.mark.parametrize("host", ["api.example", "10.0.0.1", "127.0.0.1.example", "0x7f.1", "[::2]"])
+    def test_over_plain_http_to_anything_but_loopback(self, qwen: Program, host: str) -> None:
+        result = qwen("ask", "--base-url", f"http://{host}/v1", "hi")
+        assert (result.status, result.stdout) == (2, b"")
+        assert "never sent over plain http" in result.message
+
+    def test_to_where_a_redirect_points(self, qwen: Program, api: ApiServer) -> None:
+        with ApiServer() as other:
+            location = {"location": f"{other.base_url}/chat/completions"}
+            api.answer(reply({}, status=307, headers=location))
+            assert qwen("ask", "hi").status == 9
+            assert not other.requests
+
+    def test_to_a_proxy_on_the_way_to_loopback(self, qwen: Program, api: ApiServer) -> None:
+        with ApiServer() as proxy:
+            api.answer(reply(completion()))
+            names = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY")
+            assert qwen("ask", "hi", env=dict.fromkeys(names, f"http://127.0.0.1:{proxy.port}")).status == 0
+            assert not proxy.requests
+
+
+def test_an_interrupt_at_the_hidden_prompt_gives_the_terminal_back(qwen: Program, tmp_path: Path) -> None:
+    settings = tmp_path / "settings"
+    script = f'"$@"; status=$?; stty -a >{settings}; exit $status'
+
+    with qwen.start("key", "set", terminal=TYPED, script=f"trap : INT; {script}", env=NO_KEY) as running:
+        running.wait_for(b"API key for ", "terminal")
+        running.type(b"\x03")
+        result = running.finish()
+    assert result.status == 130
+    assert " echo " in settings.read_text()
