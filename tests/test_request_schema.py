@@ -1,0 +1,392 @@
+"""Every request field of the API has its flag, and what the flags send is what the API's schema takes."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+from qwen_cli import limits
+from qwen_cli.cli import run_command
+from qwen_cli.options import PromptOptions, RequestOptions
+from tests.api_server import ApiServer, Request, Step, events, reply
+from tests.bodies import Json, chunks, completion
+from tests.program import KEY, Program
+
+OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
+
+NAME: Json = {"type": "string", "pattern": f"^{limits.NAME}$"}
+FUNCTION: Json = {
+    "type": "object",
+    "properties": {
+        "name": NAME,
+        "parameters": {"type": "object"},
+        "description": {"type": "string"},
+        "strict": {"type": ["boolean", "null"]},
+    },
+    "required": ["name", "parameters"],
+    "additionalProperties": False,
+}
+URL: Json = {"type": "string", "pattern": "^(https://|data:image/(jpeg|png|gif|webp);base64,)"}
+TEXT_PART: Json = {
+    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+    "required": ["type", "text"],
+}
+IMAGE_PART: Json = {
+    "properties": {
+        "type": {"const": "image_url"},
+        "image_url": {"properties": {"url": URL, "detail": {"enum": ["low", "high", "auto"]}}, "required": ["url"]},
+    },
+    "required": ["type", "image_url"],
+}
+
+
+def number(lowest: float, highest: float | None = None, kind: str = "number") -> Json:
+    """A number between those, both included."""
+    return {"type": kind, "minimum": lowest} | ({} if highest is None else {"maximum": highest})
+
+
+TABLE: dict[str, Json] = {
+    "model": {"type": "string"},
+    "messages": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "properties": {
+                "role": {"enum": ["system", "user", "assistant", "tool"]},
+                "content": {
+                    "anyOf": [
+                        {"type": "string"},
+                        {"type": "array", "items": {"anyOf": [TEXT_PART, IMAGE_PART]}},
+                    ]
+                },
+            },
+            "required": ["role"],
+        },
+    },
+    "max_tokens": number(1),
+    "stream": {"type": "boolean"},
+    "stream_options": {
+        "type": "object",
+        "properties": {"include_usage": {"type": "boolean"}},
+        "required": ["include_usage"],
+    },
+    "tools": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"type": {"const": "function"}, "function": FUNCTION},
+            "required": ["type", "function"],
+            "additionalProperties": False,
+        },
+    },
+    "tool_choice": {
+        "anyOf": [
+            {"enum": ["none", "auto", "required"]},
+            {
+                "type": "object",
+                "properties": {
+                    "type": {"const": "function"},
+                    "function": {"properties": {"name": NAME}, "required": ["name"]},
+                },
+                "required": ["type", "function"],
+            },
+        ]
+    },
+    "parallel_tool_calls": {"type": "boolean"},
+    "temperature": number(0, 2),
+    "top_p": number(0.01, 1),
+    "stop": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": 4}]},
+    "logit_bias": {"type": "object", "additionalProperties": number(-100, 100)},
+    "logprobs": {"type": "boolean"},
+    "top_logprobs": number(0, 20),
+    "frequency_penalty": number(-2, 2),
+    "presence_penalty": number(-2, 2),
+    "prediction": {
+        "type": "object",
+        "properties": {"type": {"const": "content"}, "content": {"type": "string"}},
+        "required": ["type", "content"],
+    },
+    "seed": number(1, kind="integer"),
+    "reasoning_effort": {"enum": ["low", "medium", "high"]},
+    "response_format": {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {"type": {"enum": ["text", "json_object"]}},
+                "required": ["type"],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "properties": {
+                    "type": {"const": "json_schema"},
+                    "json_schema": {
+                        "type": "object",
+                        "properties": {
+                            "name": NAME,
+                            "schema": {"type": "object"},
+                            "strict": {"type": ["boolean", "null"]},
+                            "description": {"type": "string"},
+                        },
+                        "required": ["name"],
+                        "additionalProperties": False,
+                    },
+                },
+                "required": ["type", "json_schema"],
+                "additionalProperties": False,
+            },
+        ]
+    },
+}
+"""The documented request fields, as JSON Schema."""
+
+OWN_SCHEMA: Json = {"type": "object", "properties": TABLE, "required": ["model", "messages"]}
+
+SENT_BY = {"stream_options": "include_usage", "stream": "stream"}
+"""Fields whose option has another name; `stream` is a command, and a flag of `json`."""
+
+
+def as_json_schema(node: Any) -> Any:
+    """A schema of OpenAPI 3.0 as one of JSON Schema.
+
+    There, `nullable` adds null to the type it stands beside; an alternative that says nothing else means null alone.
+    """
+    if isinstance(node, list):
+        return [as_json_schema(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {name: as_json_schema(value) for name, value in node.items() if name != "nullable"}
+    if "anyOf" in plain:
+        plain["anyOf"] = [part or {"type": "null"} for part in plain["anyOf"]]
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True and "type" in plain else plain
+
+
+def provider_schema() -> Any:
+    """The schema of the request body in the provider's own document; None where that is absent."""
+    if not OPENAPI.exists():
+        return None
+    operation = json.loads(OPENAPI.read_text())["paths"]["/v1/chat/completions"]["post"]
+    return as_json_schema(operation["requestBody"]["content"]["application/json"]["schema"])
+
+
+PROVIDER_SCHEMA = provider_schema()
+
+with_the_document = pytest.mark.skipif(PROVIDER_SCHEMA is None, reason="the provider's document is not in the project")
+
+
+def violations(body: Json) -> list[str]:
+    """What either schema refuses of that body, and the fields that neither of them knows."""
+    found = [f"unknown field: {name}" for name in body.keys() - TABLE.keys()]
+    for schema in (OWN_SCHEMA, PROVIDER_SCHEMA):
+        if schema is not None:
+            found += [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(body)]
+    return found
+
+
+def test_every_field_of_the_table_has_an_option_of_its_name() -> None:
+    own = {*RequestOptions._fields, *PromptOptions._fields, "stream"}
+    assert {SENT_BY.get(field, field) for field in TABLE} - own == set()
+
+
+@with_the_document
+def test_the_table_names_the_fields_of_the_providers_document() -> None:
+    assert PROVIDER_SCHEMA["properties"].keys() == TABLE.keys()
+    assert set(PROVIDER_SCHEMA["required"]) == set(OWN_SCHEMA["required"])
+
+
+@with_the_document
+@pytest.mark.parametrize("field", limits.RANGES)
+def test_the_ranges_are_those_of_the_providers_document(field: str) -> None:
+    schema = PROVIDER_SCHEMA["properties"][field]
+    schema = next((part for part in schema.get("anyOf", []) if part["type"] != "null"), schema)
+    assert (schema["minimum"], schema.get("maximum")) == limits.RANGES[field]
+    assert (TABLE[field]["minimum"], TABLE[field].get("maximum")) == limits.RANGES[field]
+
+
+@with_the_document
+def test_the_choices_are_those_of_the_providers_document() -> None:
+    properties = PROVIDER_SCHEMA["properties"]
+    assert tuple(properties["reasoning_effort"]["enum"]) == limits.REASONING_EFFORTS
+    assert tuple(properties["tool_choice"]["anyOf"][0]["enum"]) == limits.TOOL_CHOICES
+    kinds = [option["properties"]["type"]["enum"][0] for option in properties["response_format"]["oneOf"]]
+    assert sorted(kinds) == sorted([*limits.RESPONSE_FORMATS, "json_schema"])
+    assert properties["model"]["enum"] == [limits.MODEL]
+
+
+BROKEN: list[Json] = [
+    {"temperature": 2.1},
+    {"seed": 1.5},
+    {"stop": ["a"] * 5},
+    {"logit_bias": {"1": 101}},
+    {"tools": [{"type": "function", "function": {"name": "a"}}]},
+    {"tool_choice": "maybe"},
+    {"response_format": {"type": "json_schema"}},
+    {"messages": [{"content": "x"}]},
+    {"surprise": 1},
+]
+
+
+@pytest.mark.parametrize("change", BROKEN, ids=lambda change: next(iter(change)))
+def test_the_schemas_refuse_what_is_broken(change: Json) -> None:
+    assert violations({"model": limits.MODEL, "messages": [{"role": "user", "content": "x"}]}) == []
+    assert violations({"model": limits.MODEL, "messages": [{"role": "user", "content": "x"}]} | change)
+
+
+# Random valid flags, and what they were really sent as
+
+WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
+FUNCTION_NAME = st.from_regex(f"^{limits.NAME}$", fullmatch=True)
+OBJECTS = st.dictionaries(WORD, st.integers() | WORD | st.none(), max_size=3)
+GIF = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+
+
+def spelled(low: float, high: float, *, whole: bool) -> st.SearchStrategy[tuple[str, Any]]:
+    """A number of that range, spelled in one of the ways in which people write it, and the number."""
+    numbers = st.integers(int(low), int(high)) if whole else st.floats(low, high, allow_subnormal=False)
+    return numbers.flatmap(lambda value: st.sampled_from([(str(value), value), (repr(value), value)]))
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value)
+
+
+@st.composite
+def tools(draw: st.DrawFn) -> Any:
+    """One to three functions."""
+    optional = {"description": WORD, "strict": st.booleans() | st.none()}
+    function = st.fixed_dictionaries({"name": FUNCTION_NAME, "parameters": OBJECTS}, optional=optional)
+    return draw(st.lists(st.fixed_dictionaries({"type": st.just("function"), "function": function}), max_size=3))
+
+
+SCHEMA_FORMAT = st.fixed_dictionaries(
+    {"name": FUNCTION_NAME}, optional={"schema": OBJECTS, "strict": st.booleans() | st.none(), "description": WORD}
+).map(lambda schema: {"type": "json_schema", "json_schema": schema})
+
+CONVERSATION = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant"]), "content": WORD}), max_size=3
+)
+
+
+def numeric(field: str) -> st.SearchStrategy[tuple[list[str], Json]]:
+    """The flag of a field with a range."""
+    lowest, highest = limits.RANGES[field]
+    values = spelled(lowest, 10**6 if highest is None else highest, whole=field in limits.INTEGERS)
+    return values.map(lambda value: ([f"--{field.replace('_', '-')}={value[0]}"], {field: value[1]}))
+
+
+def flag(name: str, field: str, values: st.SearchStrategy[Any], spell: Any = str) -> Any:
+    """A flag that sends its value as it is."""
+    return values.map(lambda value: ([f"{name}={spell(value)}"], {field: value}))
+
+
+def switch(field: str) -> st.SearchStrategy[tuple[list[str], Json]]:
+    """A flag and its opposite."""
+    name = field.replace("_", "-")
+    return st.booleans().map(lambda value: ([f"--{name}" if value else f"--no-{name}"], {field: value}))
+
+
+FLAGS: dict[str, st.SearchStrategy[tuple[list[str], Json]]] = {
+    **{field: numeric(field) for field in limits.RANGES if field != "top_logprobs"},
+    "stop": st.lists(WORD, min_size=1, max_size=limits.STOP_SEQUENCES).map(
+        lambda values: ([f"--stop={each}" for each in values], {"stop": values[0] if len(values) == 1 else values})
+    ),
+    "logit_bias": st.dictionaries(st.integers(0, 10**5).map(str), st.integers(-100, 100), min_size=1, max_size=3).map(
+        lambda value: ([f"--logit-bias={token}={bias}" for token, bias in value.items()], {"logit_bias": value})
+    ),
+    "logprobs": switch("logprobs")
+    | st.integers(0, 20).map(
+        lambda count: (["--logprobs", f"--top-logprobs={count}"], {"logprobs": True, "top_logprobs": count})
+    ),
+    "reasoning_effort": flag("--reasoning-effort", "reasoning_effort", st.sampled_from(limits.REASONING_EFFORTS)),
+    "response_format": flag("--response-format", "response_format", SCHEMA_FORMAT, as_json)
+    | st.sampled_from(limits.RESPONSE_FORMATS).map(
+        lambda kind: ([f"--response-format={kind}"], {"response_format": {"type": kind}})
+    ),
+    "tools": flag("--tools", "tools", tools(), as_json),
+    "tool_choice": flag("--tool-choice", "tool_choice", st.sampled_from(limits.TOOL_CHOICES))
+    | FUNCTION_NAME.filter(lambda name: name not in limits.TOOL_CHOICES).map(
+        lambda name: ([f"--tool-choice={name}"], {"tool_choice": {"type": "function", "function": {"name": name}}})
+    ),
+    "parallel_tool_calls": switch("parallel_tool_calls"),
+    "prediction": WORD.map(
+        lambda text: ([f"--prediction={text}"], {"prediction": {"type": "content", "content": text}})
+    ),
+}
+
+
+@st.composite
+def invocations(draw: st.DrawFn) -> tuple[list[str], Json]:
+    """A command line of valid flags in any order, and the body that it stands for."""
+    command = draw(st.sampled_from(["ask", "stream", "json", "cost"]))
+    chosen = draw(st.lists(st.sampled_from(sorted(FLAGS)), unique=True))
+    drawn = [draw(FLAGS[name]) for name in chosen]
+    text = draw(WORD.filter(lambda word: word.strip() and word != "-"))
+    body: Json = {"model": limits.MODEL, "messages": [{"role": "user", "content": text}]}
+    flags = [each for given_flags, _ in drawn for each in given_flags]
+    for _, fields in drawn:
+        body |= fields
+    if draw(st.booleans()):
+        earlier = draw(CONVERSATION)
+        flags.append(f"--messages={as_json(earlier)}")
+        body["messages"] = [*earlier, *body["messages"]]
+    if draw(st.booleans()):
+        system = draw(WORD)
+        flags.append(f"--system={system}")
+        body["messages"] = [{"role": "system", "content": system}, *body["messages"]]
+    if draw(st.booleans()):
+        flags += [f"--image={GIF}", "--image-detail=low"]
+        image = {"type": "image_url", "image_url": {"url": GIF, "detail": "low"}}
+        body["messages"][-1]["content"] = [{"type": "text", "text": text}, image]
+    if command == "stream":
+        usage = draw(st.booleans())
+        flags += [] if usage else ["--no-include-usage"]
+        body |= {"stream": True, "stream_options": {"include_usage": usage}}
+    return [command, "-n", *flags, "--", text], body
+
+
+def any_answer(request: Request) -> Sequence[Step]:
+    """An answer that suits any request: a stream where one is asked for, of JSON that any format takes."""
+    return events(chunks("{}")) if request.json.get("stream") else reply(completion("{}"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ApiServer]:
+    """A server for many requests of this process."""
+    with ApiServer() as running:
+        running.always(any_answer)
+        yield running
+
+
+@settings(max_examples=300, deadline=None)
+@given(invocation=invocations())
+def test_the_body_that_was_really_sent_is_what_the_flags_say_and_the_schemas_take(
+    server: ApiServer, invocation: tuple[list[str], Json]
+) -> None:
+    (command, *arguments), body = invocation
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIMLAPI_API_KEY", KEY)
+        status = run_command([command, f"--base-url={server.base_url}", f"--output={os.devnull}", *arguments])
+    assert status == 0
+    request = server.requests.pop()
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    assert request.json == body
+    assert violations(request.json) == []
+
+
+@settings(max_examples=10, deadline=None)
+@given(invocation=invocations())
+def test_a_process_shows_the_same_body(
+    tmp_path_factory: pytest.TempPathFactory, server: ApiServer, invocation: tuple[list[str], Json]
+) -> None:
+    (command, *arguments), body = invocation
+    program = Program(tmp_path_factory.mktemp("process"), server)
+    result = program(command, "--dry-run", *arguments)
+    assert (result.status, result.stderr) == (0, "")
+    assert json.loads(result.text) == body
+    assert violations(json.loads(result.text)) == []
