@@ -1,0 +1,335 @@
+"""Every option is held to its limits, has its variable, and is told by the help of its command."""
+
+import json
+from collections.abc import Sequence
+
+import click
+import pytest
+
+from qwen_cli import option_types as types
+from qwen_cli.cli import COMMANDS, build, run_command
+from qwen_cli.errors import InvalidUsage
+from qwen_cli.options import EXCLUSIVE, variable
+from tests.api_server import ApiServer, reply
+from tests.bodies import completion
+from tests.program import KEY, Program
+
+ASKING = ("ask", "stream", "json", "cost")
+
+COMMAND_LINE_ONLY = {"--stream", "--saved", "--period", "--balance", "--json", "--fault", "--help"}
+"""What says which job is done, not how: a variable of it would change the meaning of every call."""
+
+
+def options(command: str) -> list[click.Option]:
+    """The options of a command, its `--help` included; `key set` is one of a group."""
+    group: click.Command = build()
+    context = click.Context(group, info_name="qwen-cli")
+    for word in command.split():
+        assert isinstance(group, click.Group)
+        found = group.get_command(context, word)
+        assert found is not None
+        group, context = found, click.Context(found, context, info_name=word)
+    return [parameter for parameter in group.get_params(context) if isinstance(parameter, click.Option)]
+
+
+def long_flag(option: click.Option) -> str | None:
+    """The name that its variable follows from; None where it has but one letter."""
+    return next((flag for flag in option.opts if flag.startswith("--")), None)
+
+
+def variables(option: click.Option) -> Sequence[str]:
+    """The names of the variables that an option is read from."""
+    names = option.envvar or ()
+    return [names] if isinstance(names, str) else names
+
+
+MALFORMED: dict[str, list[tuple[str, str]]] = {
+    "--max-tokens": [("0", "at least 1"), ("-5", "at least 1"), ("1.5", "whole"), ("many", "whole"), ("", "whole")],
+    "--temperature": [("-0.1", "from 0 to 2"), ("2.01", "from 0 to 2"), ("nan", "from 0 to 2"), ("hot", "from 0 to 2")],
+    "--top-p": [("0", "from 0.01 to 1"), ("0.009", "from 0.01 to 1"), ("1.1", "from 0.01 to 1"), ("inf", "number")],
+    "--seed": [("0", "at least 1"), ("1.0", "whole"), ("1_000", "whole"), ("0x10", "whole"), ("٣", "whole")],
+    "--frequency-penalty": [("-2.1", "from -2 to 2"), ("2.1", "from -2 to 2"), ("1e999", "from -2 to 2")],
+    "--presence-penalty": [("-3", "from -2 to 2"), ("3", "from -2 to 2"), ("1,5", "from -2 to 2")],
+    "--top-logprobs": [("-1", "from 0 to 20"), ("21", "from 0 to 20"), ("2.5", "whole")],
+    "--logit-bias": [
+        ("42=101", "from -100 to 100"),
+        ("42=-100.1", "from -100 to 100"),
+        ("42=x", "from -100 to 100"),
+        ('{"42": "1"}', "from -100 to 100"),
+        ('{"42": true}', "from -100 to 100"),
+        ("{", "not JSON"),
+        ("42", "TOKEN=BIAS"),
+    ],
+    "--reasoning-effort": [("none", "low, medium, high"), ("HIGH", "low, medium, high"), ("", "low, medium, high")],
+    "--response-format": [
+        ("xml", "json_object"),
+        ("{", "json_object"),
+        ("null", "null"),
+    ],
+    "--tools": [("weather", "JSON"), ("NaN", "JSON"), ("[", "JSON"), ("null", "null")],
+    "--tool-choice": [("a b", "required"), ("x" * 65, "required")],
+    "--messages": [("hi", "JSON"), ('["\\ud800"]', "surrogate"), ("null", "null")],
+    "--image-detail": [("ultra", "low, high, auto")],
+    "--field": [("x", "KEY=VALUE"), ("=1", "KEY=VALUE"), ("model=x", "model")],
+    "--show": [("all", "content, reasoning, both")],
+    "--timeout": [("0", "above 0"), ("-1", "above 0"), ("1e9", "1000000"), ("soon", "seconds"), ("nan", "seconds")],
+    "--connect-timeout": [("0", "above 0"), ("x", "seconds")],
+    "--retries": [("-1", "from 0 to 100"), ("101", "from 0 to 100"), ("1.5", "whole")],
+    "--request-id": [("a b", "1 to 128"), ("x" * 129, "1 to 128")],
+    "--file": [("", "empty")],
+    "--image": [("", "empty")],
+    "--system-file": [("", "empty")],
+    "--schema": [("", "empty")],
+    "--prediction-file": [("", "empty")],
+    "--output": [("", "empty")],
+    "--period": [
+        ("93d", "92d"),
+        ("2209h", "92d"),
+        ("0d", "92d"),
+        ("7", "24h or 7d"),
+        ("7w", "24h or 7d"),
+        ("-1d", "92d"),
+    ],
+}
+"""Flag -> values that are none, and a word of the limit that the message has to name."""
+
+WITH_VARIABLE = {flag: [case for case in listed if case[0]] for flag, listed in MALFORMED.items() if flag != "--period"}
+"""Without the empty value: an empty variable counts as unset."""
+
+ILL_SHAPED = {
+    "--base-url": [("ftp://localhost", "http"), ("localhost", "http"), ("http://u:p@localhost/v1", "user name")],
+    "--image": [("http://example.org/a.png", "https:")],
+    "--response-format": [
+        ('{"type":"xml"}', "json_object"),
+        ('{"type":"json_schema","json_schema":{"name":"a b"}}', "1 to 64"),
+        ('{"type":"text","strict":true}', "no such field"),
+        ("[]", "an object"),
+    ],
+    "--tools": [("{}", "an array"), ("[1]", "an object"), ('[{"type":"function"}]', "function")],
+    "--tool-choice": [("{}", "type"), ("[]", "an object")],
+    "--messages": [
+        ("{}", "an array"),
+        ("[1]", "an object"),
+        ('[{"role":"wizard","content":"x"}]', "assistant"),
+        ('[{"role":"user"}]', "content"),
+        ('[{"role":"tool","content":"x"}]', "tool_call_id"),
+    ],
+}
+"""The same for values that are well-formed, and only seen to be wrong where the request is put together."""
+
+
+def cases(table: dict[str, list[tuple[str, str]]]) -> list[pytest.ParameterSet]:
+    """Each value of the table as a test of its own."""
+    return [pytest.param(flag, *case, id=f"{flag}={case[0][:30]}") for flag in table for case in table[flag]]
+
+
+@pytest.mark.parametrize(("flag", "value", "limit"), cases(MALFORMED) + cases(ILL_SHAPED))
+def test_a_value_that_is_none_names_flag_and_limit_and_sends_nothing(
+    qwen: Program, api: ApiServer, flag: str, value: str, limit: str
+) -> None:
+    result = qwen("cost" if flag == "--period" else "ask", f"{flag}={value}", *([] if flag == "--period" else ["hi"]))
+    assert (result.status, result.stdout) == (2, b"")
+    assert flag in result.message or flag == "--base-url"
+    assert limit in result.message
+    assert not api.requests
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which nothing can be sent anywhere, for the commands within this process."""
+    monkeypatch.setenv("AIMLAPI_API_KEY", KEY)
+    monkeypatch.setenv("AIMLAPI_BASE_URL", "http://127.0.0.1:9/v1")
+    return monkeypatch
+
+
+@pytest.mark.parametrize(("flag", "value", "limit"), cases(WITH_VARIABLE))
+def test_a_variable_that_is_none_is_named(loopback: pytest.MonkeyPatch, flag: str, value: str, limit: str) -> None:
+    loopback.setenv(variable(flag), value)
+    with pytest.raises(InvalidUsage) as refused:
+        run_command(["ask", "--dry-run", "-n", "hi"])
+    assert str(refused.value).startswith(f"{variable(flag)}: ")
+    assert limit in str(refused.value)
+
+
+def test_every_option_with_a_limit_is_in_the_table() -> None:
+    unlimited = (types.Text, types.Fault)
+    limited = {
+        long_flag(option)
+        for command in ASKING
+        for option in options(command)
+        if not option.is_flag and not isinstance(option.type, unlimited)
+    }
+    assert limited - MALFORMED.keys() == set()
+
+
+@pytest.mark.parametrize("command", [*ASKING, "key set", "key status", "key delete", "sandbox"])
+def test_every_option_has_its_variable(command: str) -> None:
+    for option in options(command):
+        flag = long_flag(option)
+        if flag is None:
+            assert not variables(option)
+        elif flag in COMMAND_LINE_ONLY:
+            assert not variables(option), flag
+        else:
+            assert variable(flag) in variables(option), flag
+
+
+def test_a_variable_is_named_after_its_flag() -> None:
+    assert variable("--temperature") == "QWEN_CLI_TEMPERATURE"
+    assert variable("--top-p") == "QWEN_CLI_TOP_P"
+    assert variable("--logprobs/--no-logprobs") == "QWEN_CLI_LOGPROBS"
+
+
+SET = {
+    "QWEN_CLI_MODEL": "another",
+    "QWEN_CLI_MAX_TOKENS": "7",
+    "QWEN_CLI_TEMPERATURE": "0.5",
+    "QWEN_CLI_TOP_P": "0.9",
+    "QWEN_CLI_STOP": "one two",
+    "QWEN_CLI_SEED": "3",
+    "QWEN_CLI_LOGIT_BIAS": "42=1",
+    "QWEN_CLI_LOGPROBS": "true",
+    "QWEN_CLI_TOP_LOGPROBS": "2",
+    "QWEN_CLI_REASONING_EFFORT": "low",
+    "QWEN_CLI_PARALLEL_TOOL_CALLS": "0",
+    "QWEN_CLI_FIELD": "top_k=5",
+    "QWEN_CLI_SYSTEM": "Be brief.",
+    "QWEN_CLI_DRY_RUN": "1",
+}
+SENT = {
+    "model": "another",
+    "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],
+    "max_tokens": 7,
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "stop": "one two",
+    "seed": 3,
+    "logit_bias": {"42": 1},
+    "logprobs": True,
+    "top_logprobs": 2,
+    "reasoning_effort": "low",
+    "parallel_tool_calls": False,
+    "top_k": 5,
+}
+
+
+def test_variables_say_what_their_flags_would(qwen: Program) -> None:
+    assert json.loads(qwen("ask", "hi", env=SET).text) == SENT
+
+
+def test_the_flag_wins_over_its_variable(qwen: Program) -> None:
+    flags = ("-t", "1", "--stop", "a", "--no-logprobs", "-F", "top_logprobs=null", "-m", "third", "-F", "top_k=6")
+    sent = json.loads(qwen("ask", *flags, "hi", env=SET).text)
+    assert sent == SENT | {
+        "temperature": 1,
+        "stop": "a",
+        "logprobs": False,
+        "top_logprobs": None,
+        "model": "third",
+        "top_k": 6,
+    }
+
+
+def test_an_empty_variable_counts_as_unset(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    names = {name for option in options("ask") for name in variables(option)} - {"AIMLAPI_BASE_URL"}
+    result = qwen("ask", "hi", env=dict.fromkeys(names, ""))
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert set(api.request.json) == {"model", "messages"}
+
+
+def test_the_variable_of_a_switch_that_is_no_yes_or_no_is_named(qwen: Program) -> None:
+    result = qwen("ask", "hi", env={"QWEN_CLI_DRY_RUN": "perhaps"})
+    assert result.status == 2
+    assert "QWEN_CLI_DRY_RUN" in result.message
+
+
+def test_the_own_variable_of_the_base_url_wins_over_the_providers(qwen: Program, api: ApiServer) -> None:
+    env = {"AIMLAPI_BASE_URL": "http://127.0.0.1:9/v1", "QWEN_CLI_BASE_URL": api.base_url}
+    api.answer(reply(completion()))
+    assert qwen("ask", "hi", env=env).status == 0
+
+
+VALUES = {
+    "system": ["--system", "x"],
+    "system_file": ["--system-file", "x"],
+    "response_format": ["--response-format", "text"],
+    "schema": ["--schema", "x"],
+    "prediction": ["--prediction", "x"],
+    "prediction_file": ["--prediction-file", "x"],
+    "show": ["--show", "both"],
+    "reasoning": ["-r"],
+    "dry_run": ["--dry-run"],
+    "curl": ["--curl"],
+    "saved": ["--saved"],
+    "period": ["--period", "7d"],
+    "balance": ["--balance"],
+}
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("rivals", EXCLUSIVE, ids=" ".join)
+def test_options_that_exclude_each_other_are_named_together(rivals: tuple[str, ...]) -> None:
+    command = "cost" if "saved" in rivals else "ask"
+    given = [word for name in rivals for word in VALUES[name]]
+    with pytest.raises(InvalidUsage, match="cannot be combined") as refused:
+        run_command([command, *given])
+    assert all(VALUES[name][0] in str(refused.value) for name in rivals)
+
+
+def test_a_flag_overrules_the_variable_of_its_rival(qwen: Program) -> None:
+    result = qwen("ask", "--dry-run", "-s", "flag", "hi", env={"QWEN_CLI_SYSTEM_FILE": "gone", "QWEN_CLI_CURL": "1"})
+    assert (result.status, result.stderr) == (0, "")
+    assert json.loads(result.text)["messages"][0]["content"] == "flag"
+
+
+def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.", reasoning="Hm.")))
+    assert qwen("ask", "-r", "hi", env={"QWEN_CLI_SHOW": "both"}).text == "Hm.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("ask", "--temprature", "1", "hi"), "no such option: --temprature; did you mean --temperature?"),
+        (("ask", "-Z", "hi"), "no such option: -Z"),
+        (("aks", "hi"), "no such command: aks; did you mean ask?"),
+        (("key", "sett"), "no such command: sett; did you mean set?"),
+        (("ask", "hi", "--model"), "requires an argument"),
+        (("cost", "--dry-run=1"), "--dry-run"),
+        (("key", "set", "sk-123"), "unexpected extra argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_not_understood_is_told_in_one_line_with_a_hint(
+    qwen: Program, arguments: tuple[str, ...], told: str
+) -> None:
+    result = qwen(*arguments)
+    assert (result.status, result.stdout) == (2, b"")
+    assert told in result.message
+    assert "--help'" in result.message
+
+
+def test_the_key_is_never_an_option() -> None:
+    for command in (*ASKING, "key set", "key status", "key delete", "sandbox"):
+        assert not [flag for option in options(command) for flag in option.opts if "key" in flag.lower()]
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", [*ASKING, "key set", "key status", "key delete", "sandbox"])
+    def test_of_a_command_tells_every_option_and_goes_to_standard_output(self, qwen: Program, command: str) -> None:
+        result = qwen(*command.split(), "--help")
+        assert (result.status, result.stderr) == (0, "")
+        for option in options(command):
+            assert max(option.opts, key=len) in result.text
+        assert max(map(len, result.text.splitlines())) <= 80 or "  qwen-cli " in result.text
+
+    def test_of_the_program_tells_every_command(self, qwen: Program) -> None:
+        result = qwen("-h")
+        assert (result.status, result.stderr) == (0, "")
+        assert all(f"  {name} " in result.text for name in COMMANDS)
+
+    def test_is_told_on_standard_error_when_no_command_is_given(self, qwen: Program) -> None:
+        result = qwen()
+        assert (result.status, result.stdout) == (2, b"")
+        assert "Commands:" in result.stderr
