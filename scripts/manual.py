@@ -104,7 +104,7 @@ class Page:
         if option.default:
             yield sentence(f"Default: {option.default}")
         if option.rivals:
-            yield sentence(f"Cannot be combined with {listed(long_names(option.rivals))}")
+            yield sentence(f"Cannot be combined with {listed(long_names(option.rivals), last='or')}")
         owners = self.owners[option]
         others = [path for path in owners if path not in self.usual]
         if 1 < len(owners) < len(self.usual):
@@ -146,9 +146,9 @@ def filled(lines: Iterable[str]) -> Iterator[str]:
             yield from wrap(line, 80, break_long_words=False, break_on_hyphens=False)
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], *, last: str = "and") -> str:
     """`a, b and c`"""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def operands(command: Command) -> Iterator[str]:
