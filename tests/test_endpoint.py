@@ -1,0 +1,114 @@
+"""The base URL says where requests go and whose key may go with them."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from qwen_cli.endpoint import DEFAULT_BASE_URL, is_loopback, parse_endpoint
+from qwen_cli.errors import InvalidUsage
+
+
+@pytest.mark.parametrize(
+    ("base_url", "account", "chat_url", "billing_url"),
+    [
+        (
+            DEFAULT_BASE_URL,
+            "api.aimlapi.com",
+            "https://api.aimlapi.com/v1/chat/completions",
+            "https://api.aimlapi.com/v2/billing",
+        ),
+        (
+            "https://API.Example/v1/",
+            "api.example",
+            "https://API.Example/v1/chat/completions",
+            "https://API.Example/v2/billing",
+        ),
+        (
+            "http://127.0.0.1:8080/v1",
+            "127.0.0.1:8080",
+            "http://127.0.0.1:8080/v1/chat/completions",
+            "http://127.0.0.1:8080/v2/billing",
+        ),
+        (
+            "https://example.org/openai/v1",
+            "example.org",
+            "https://example.org/openai/v1/chat/completions",
+            "https://example.org/openai/v2/billing",
+        ),
+        ("http://localhost", "localhost", "http://localhost/chat/completions", "http://localhost/v2/billing"),
+        (
+            "http://[::1]:9/api",
+            "::1:9",
+            "http://[::1]:9/api/chat/completions",
+            "http://[::1]:9/v2/billing",
+        ),
+    ],
+)
+def test_a_base_url_says_where_each_request_goes(base_url: str, account: str, chat_url: str, billing_url: str) -> None:
+    endpoint = parse_endpoint(base_url)
+    assert (endpoint.account, endpoint.chat_url) == (account, chat_url)
+    assert endpoint.account_url("billing") == billing_url
+
+
+def test_the_port_follows_from_the_scheme_where_none_is_named() -> None:
+    assert parse_endpoint("https://example.org/v1").port == 443
+    assert parse_endpoint("http://localhost/v1").port == 80
+    assert parse_endpoint("https://example.org:8443/v1").port == 8443
+
+
+def test_hosts_that_differ_in_port_have_keys_of_their_own() -> None:
+    urls = ("https://example.org/v1", "https://example.org:8443/v1", "https://example.com/v1")
+    assert len({parse_endpoint(url).account for url in urls}) == 3
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "api.aimlapi.com/v1",
+        "ftp://localhost/v1",
+        "https://",
+        "https:///v1",
+        "https://host:port/v1",
+        "https://host:99999/v1",
+        "https://[::1/v1",
+        "https://user@example.org/v1",
+        "https://user:key@example.org/v1",
+        "https://example.org/v1?key=1",
+        "https://example.org/v1#top",
+        "https://example.org/a b",
+        "https://example.org/v1\n",
+        "https://exämple.org/v1",
+    ],
+)
+def test_what_is_no_base_url_is_a_usage_error(base_url: str) -> None:
+    with pytest.raises(InvalidUsage, match="the base URL"):
+        parse_endpoint(base_url)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
+def test_plain_http_is_for_loopback(host: str) -> None:
+    assert is_loopback(host)
+    assert parse_endpoint(f"http://{f'[{host}]' if ':' in host else host}/v1").is_loopback
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.org", "localhost.example.org", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "2130706433", "127.1", "::2"],
+)
+def test_plain_http_to_anything_else_is_refused(host: str) -> None:
+    assert not is_loopback(host)
+    with pytest.raises(InvalidUsage, match="never sent over plain http"):
+        parse_endpoint(f"http://{f'[{host}]' if ':' in host else host}/v1")
+
+
+@given(st.text())
+def test_any_text_is_an_endpoint_or_a_usage_error(text: str) -> None:
+    for base_url in (text, f"https://{text}", f"http://127.0.0.1:{text}"):
+        try:
+            endpoint = parse_endpoint(base_url)
+        except InvalidUsage:
+            continue
+        assert endpoint.scheme == "https" or endpoint.is_loopback
+        assert endpoint.host
+        assert 0 < endpoint.port <= 65535
