@@ -23,20 +23,29 @@ def restore_defaults() -> None:
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Inside, a fatal signal raises `Killed`, so that `finally` blocks run before the process dies."""
+    """Inside, a fatal signal raises `Killed`, so that `finally` blocks run before the process dies.
 
-    def unwind(signal_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Killed(signal_number)
+    They run undisturbed: what is sent after the first signal changes nothing.
+    """
+    killed = False
 
-    replaced = {}
-    for fatal in _FATAL:
-        if signal.getsignal(fatal) is signal.SIG_DFL:
-            replaced[fatal] = signal.signal(fatal, unwind)
+    def unwind(signal_number: int, _frame: FrameType | None) -> None:
+        nonlocal killed
+        if not killed:
+            killed = True
+            raise Killed(signal_number)
+
+    replaced = [fatal for fatal in _FATAL if signal.getsignal(fatal) is signal.SIG_DFL]
+    for fatal in replaced:
+        signal.signal(fatal, unwind)
     try:
         yield
     finally:
-        for fatal, handler in replaced.items():
-            signal.signal(fatal, handler)
+        # Blocked meanwhile, since Python complains of a signal that comes between its handler and none.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, replaced)
+        for fatal in replaced:
+            signal.signal(fatal, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def die_of(signal_number: int) -> NoReturn:
