@@ -13,8 +13,8 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import TracebackType
@@ -331,3 +331,19 @@ class ApiServer:
                 return self._always
             self.unexpected.append(request)
             return reply({"message": "the test has scripted no reply for this request"}, status=400)
+
+
+@contextmanager
+def unanswering_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that neither accepts nor refuses: whoever connects to it waits."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address: tuple[str, int] = listener.getsockname()
+        # A full queue of connections nobody accepts: the kernel drops whatever else wants to connect.
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        yield address[1]

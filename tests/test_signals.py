@@ -20,6 +20,7 @@ from tests.api_server import (
     http_chunk,
     reply,
     stream,
+    unanswering_port,
 )
 from tests.bodies import chunk, chunks, completion, event
 from tests.keyring_daemon import Keyring
@@ -126,16 +127,16 @@ def test_a_signal_while_it_waits_for_standard_input(
     qwen: Program, arguments: tuple[str, ...], number: signal.Signals
 ) -> None:
     with qwen.start(*arguments, input=PIPE) as running:
-        wait_until(lambda: is_asleep_reading(running), "the program waits for its input")
+        wait_until(lambda: is_asleep(running), "the program waits for its input")
         running.send(number)
         result = running.finish(timeout=5)
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
 
 
-def is_asleep_reading(running: Running) -> bool:
-    """Whether the process sleeps and has been started long enough to be in its own code."""
+def is_asleep(running: Running) -> bool:
+    """Whether the process sleeps, long enough after its start to be in its own code."""
     state = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state == "S" and taken_over(running) and time.monotonic() - running.started > 0.5
+    return state == "S" and time.monotonic() - running.started > 0.5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
@@ -146,7 +147,7 @@ def test_a_signal_while_a_keyring_hangs(
     keyring.hang()
     changes = {**keyring.environment, "AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://api.invalid/v1"}
     with qwen.start(*arguments, env=changes) as running:
-        wait_until(lambda: is_asleep_reading(running), "the program waits for the keyring")
+        wait_until(lambda: is_asleep(running), "the program waits for the keyring")
         running.send(number)
         result = running.finish(timeout=5)
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
@@ -190,6 +191,33 @@ def test_control_c_on_a_terminal_leaves_it_clean(qwen: Program, api: ApiServer, 
     assert result.terminal.rfind(b"\x1b[?25h") > result.terminal.rfind(b"\x1b[?25l")
     assert b"Aborted" not in result.terminal
     assert api.request.closed.wait(1)
+
+
+@pytest.mark.parametrize("delay", [0, 0.0005, 0.002])
+def test_further_signals_do_not_disturb_the_cleaning_up(qwen: Program, api: ApiServer, delay: float) -> None:
+    qwen.file("answer", "old")
+    for _ in range(4):
+        api.answer(stream(event(chunk("new")), SILENCE, whole=False))
+        with qwen.start("stream", "-o", "answer", "hi") as running:
+            api.wait_for_requests(len(api.requests) + 1)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                running.send(number)
+                time.sleep(delay)
+            result = running.finish(timeout=5)
+        assert result.status in [128 + number for number in ENDINGS]
+        assert (result.stderr, qwen.files()) == ("", {"answer": b"old"})
+
+
+@pytest.mark.parametrize("arguments", [("hi",), ("-o", "answer", "hi")], ids=" ".join)
+def test_a_signal_while_it_connects(qwen: Program, arguments: tuple[str, ...]) -> None:
+    with unanswering_port() as port:
+        url = f"http://127.0.0.1:{port}/v1"
+        with qwen.start("ask", *arguments, env={"AIMLAPI_BASE_URL": url}) as running:
+            wait_until(lambda: is_asleep(running), "the program waits for its connection")
+            running.send(signal.SIGINT)
+            result = running.finish(timeout=5)
+    assert (result.status, result.stdout, result.stderr, qwen.files()) == (130, b"", "", {})
+    assert result.seconds < 4
 
 
 def test_an_interrupt_that_the_caller_ignores_stays_ignored(qwen: Program, api: ApiServer) -> None:

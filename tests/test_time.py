@@ -2,12 +2,22 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.api_server import EVENT_STREAM, SILENCE, ApiServer, Reply, Request, Step, head, reply, stream
+from tests.api_server import (
+    EVENT_STREAM,
+    SILENCE,
+    ApiServer,
+    Reply,
+    Request,
+    Step,
+    head,
+    reply,
+    stream,
+    unanswering_port,
+)
 from tests.bodies import chunk, chunks, completion, event, event_stream
 from tests.certificates import Authority
 from tests.program import Program
@@ -80,21 +90,20 @@ def test_a_port_that_refuses_ends_with_6(qwen: Program) -> None:
 
 
 def test_a_port_that_never_answers_costs_the_connect_timeout(qwen: Program) -> None:
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        address: tuple[str, int] = listener.getsockname()
-        # A full queue of connections nobody accepts: the kernel drops whatever else wants to connect.
-        for _ in range(3):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(address)
-        url = f"http://127.0.0.1:{address[1]}/v1"
+    with unanswering_port() as port:
+        url = f"http://127.0.0.1:{port}/v1"
         result = qwen("ask", "--connect-timeout", "1", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (6, b"")
     assert "--connect-timeout" in result.message
     assert 1 <= result.seconds < 1 + SLACK
+
+
+def test_a_usage_error_does_not_wait_for_a_connection(qwen: Program) -> None:
+    with unanswering_port() as port:
+        result = qwen("ask", "-f", "missing", env={"AIMLAPI_BASE_URL": f"http://127.0.0.1:{port}/v1"})
+    assert (result.status, result.stdout) == (7, b"")
+    assert "missing" in result.message
+    assert result.seconds < SLACK
 
 
 def test_a_name_that_does_not_resolve_ends_with_6(qwen: Program) -> None:
