@@ -28,6 +28,13 @@ PROGRAM = (sys.executable, "-m", "qwen_cli")
 SECONDS = 20
 """How long a run may take unless the test says otherwise."""
 
+WITHOUT_PRIVILEGE = (
+    "exec setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search"
+    if os.geteuid() == 0
+    else "exec"
+) + ' "$@"'
+"""A script for `Options`: even root is held to the permissions of files."""
+
 Stream = Literal["stdin", "stdout", "stderr"]
 TERMINAL: tuple[Stream, ...] = ("stdin", "stdout", "stderr")
 """All three streams on the terminal, as when a person types the command."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, Step, events, head, reply, stream
 from tests.bodies import chunk, chunks, completion, error, event, event_stream
-from tests.program import Program, require_tool
+from tests.program import WITHOUT_PRIVILEGE, Program, require_tool
 
 OLD = {"answer": b"old"}
 
@@ -175,11 +175,7 @@ def test_a_target_without_permission_ends_with_7_before_anything_is_sent(
     folder.mkdir()
     folder.chmod(0o500)
     qwen.file("read-only", "old").chmod(0o400)
-    caged = 'exec "$@"'
-    if os.geteuid() == 0:
-        require_tool("setpriv")
-        caged = 'exec setpriv --bounding-set=-dac_override,-dac_read_search "$@"'
-    result = qwen("ask", "-o", target, "hi", script=caged)
+    result = qwen("ask", "-o", target, "hi", script=WITHOUT_PRIVILEGE)
     assert (result.status, api.requests) == (7, [])
     assert "Permission denied" in result.message
     assert (qwen.cwd / "read-only").read_bytes() == b"old"
