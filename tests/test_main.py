@@ -1,0 +1,113 @@
+"""`main` is where an error becomes one line and an exit status; a defect never shows a traceback or a secret."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from qwen_cli import __version__, cli
+from qwen_cli.__main__ import describe, main
+from qwen_cli.errors import (
+    CredentialsError,
+    IncompleteAnswer,
+    InvalidUsage,
+    LocalError,
+    NetworkError,
+    ProtocolError,
+    QwenError,
+    RefusedError,
+    ServiceError,
+)
+from tests.program import KEY, Program
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("-V",), ("ask", "--help"), ("--help",)], ids=" ".join)
+def test_the_installed_command_and_the_module_are_the_same(qwen: Program, arguments: tuple[str, ...]) -> None:
+    module = qwen(*arguments)
+    command = qwen(*arguments, script='shift 3; exec qwen-cli "$@"')
+    assert (module.status, module.stderr) == (command.status, command.stderr) == (0, "")
+    assert module.stdout == command.stdout
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_the_version_is_one_line(qwen: Program, flag: str) -> None:
+    result = qwen(flag)
+    assert (result.status, result.text, result.stderr) == (0, f"qwen-cli {__version__}\n", "")
+
+
+def test_the_version_may_come_among_other_words(qwen: Program) -> None:
+    result = qwen("--version", "ask", "hi")
+    assert (result.status, result.text) == (0, f"qwen-cli {__version__}\n")
+
+
+STATUSES = [
+    (InvalidUsage, 2),
+    (CredentialsError, 3),
+    (RefusedError, 4),
+    (ServiceError, 5),
+    (NetworkError, 6),
+    (LocalError, 7),
+    (IncompleteAnswer, 8),
+    (ProtocolError, 9),
+]
+
+
+def failing(error: BaseException) -> Callable[[object], int]:
+    """A run that ends in that error."""
+
+    def run(_arguments: object) -> int:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(("kind", "status"), STATUSES)
+def test_each_kind_of_error_has_its_status_and_its_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], kind: type[QwenError], status: int
+) -> None:
+    monkeypatch.setattr(cli, "run_command", failing(kind("it went\nwrong", advice="do this")))
+    assert main(["ask"]) == status
+    assert capfd.readouterr() == ("", "qwen-cli: it went wrong; do this\n")
+
+
+def test_every_error_has_a_status_of_its_own() -> None:
+    statuses = [kind.status for kind in QwenError.__subclasses__()]
+    assert sorted(statuses) == sorted(status for _, status in STATUSES)
+
+
+@pytest.mark.parametrize("error", [RuntimeError(KEY), KeyError(KEY), OSError(5, KEY), RecursionError(KEY)])
+def test_a_defect_is_one_line_that_says_where_and_quotes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    monkeypatch.setattr(cli, "run_command", failing(error))
+    assert main(["ask"]) == 1
+    output, told = capfd.readouterr()
+    assert (output, told.count("\n")) == ("", 1)
+    assert told.startswith(f"qwen-cli: internal error, please report it: {type(error).__name__} at test_main.py:")
+    assert KEY not in told
+    assert "Traceback" not in told
+
+
+def test_no_memory_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "run_command", failing(MemoryError()))
+    assert main(["ask"]) == 1
+    assert capfd.readouterr() == ("", "qwen-cli: out of memory\n")
+
+
+def test_an_error_that_was_never_raised_has_no_place() -> None:
+    assert describe(ValueError(KEY)) == f"ValueError (qwen-cli {__version__}, Python {sys.version.split()[0]})"
+
+
+def test_the_status_of_the_command_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "run_command", lambda _: 5)
+    assert main(["sandbox"]) == 5
+
+
+def test_an_error_is_told_on_standard_error_even_when_standard_output_is_closed(qwen: Program) -> None:
+    result = qwen("ask", "--dry-run", "hi", script='exec "$@" >&-')
+    assert (result.status, result.message) == (7, "standard output is closed")
+
+
+def test_a_closed_standard_error_changes_no_status(qwen: Program) -> None:
+    result = qwen("ask", script='exec "$@" 2>&-')
+    assert (result.status, result.stdout, result.stderr) == (2, b"", "")
