@@ -102,16 +102,16 @@ def trust_stores() -> Iterator[tuple[str | None, str | None]]:
     A hashed folder is looked up for the one certificate that is needed; a bundle is parsed whole, which takes ten
     times as long, so it is read only when an authority was missed without it.
     """
-    defaults = ssl.get_default_verify_paths()
     cafile, capath = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not (cafile or capath):
-        cafile, capath = defaults.cafile, defaults.capath
-    has_hashes = capath is not None and _has_hashes(capath)
-    if has_hashes:
+        defaults = ssl.get_default_verify_paths()
+        cafile = defaults.cafile
+        capath = defaults.capath if defaults.capath and _has_hashes(defaults.capath) else None
+    if capath:
         yield None, capath
     if cafile:
-        yield cafile, capath if has_hashes else None
-    elif not has_hashes:
+        yield cafile, capath or None
+    elif not capath:
         import certifi
 
         yield certifi.where(), None
