@@ -1,6 +1,7 @@
 """The commands, each a few lines: read, ask, print."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import click
@@ -373,7 +374,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        with suppress(OSError):  # whoever closed standard error wants no help
+            click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.ClickException as error:
         raise InvalidUsage(help_text.explain(error)) from error

@@ -3,6 +3,7 @@
 import codecs
 import os
 import re
+import signal
 import stat
 import sys
 import threading
@@ -180,7 +181,7 @@ class Output:
         try:
             _write_all(self._descriptor, data)
         except BrokenPipeError:
-            raise Killed(_SIGPIPE) from None
+            raise Killed(signal.SIGPIPE) from None
         except OSError as error:
             raise LocalError(f"cannot write to {self.name}: {error.strerror}") from error
 
@@ -189,9 +190,6 @@ class Output:
 
     def divert(self) -> None:
         """Send what was written to standard output instead of making it the result."""
-
-
-_SIGPIPE: Final = 13
 
 
 class FileOutput(Output):
@@ -306,7 +304,6 @@ class TextOutput:
         self._end_line = end_line
         self._held = ""  # trailing newlines, or the first half of a surrogate pair
         self._midline = False
-        self.written = False
 
     def write(self, text: str) -> None:
         text = self._held + text
@@ -336,7 +333,6 @@ class TextOutput:
         self._midline = False
 
     def _send(self, text: str) -> None:
-        self.written = True
         self._output.write(encode(visible(text) if self._output.terminal else text))
 
 
