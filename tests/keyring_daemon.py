@@ -44,6 +44,7 @@ class Keyring:
 def running_keyring(folder: Path) -> Iterator[Keyring]:
     """Start both in `folder`, which has to be empty, and end them."""
     bus_daemon, keyring_daemon = require_tool("dbus-daemon"), require_tool("gnome-keyring-daemon")
+    require_tool("dbus-send")
     home, runtime = folder / "home", folder / "run"
     home.mkdir(mode=0o700)
     runtime.mkdir(mode=0o700)

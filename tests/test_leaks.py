@@ -125,6 +125,35 @@ def test_on_standard_error_nothing_is_obeyed_of(
     assert shown.count(b"\n") <= 6
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ask", "-f", "name" + EVERYTHING.replace("\0", "")),
+        ("ask", "-o", "no/name" + EVERYTHING.replace("\0", ""), "hi"),
+        ("ask", "--temperature", "hot" + EVERYTHING.replace("\0", ""), "hi"),
+        ("ask", "--flag" + EVERYTHING.replace("\0", "")),
+        ("command" + EVERYTHING.replace("\0", ""),),
+    ],
+    ids=["a file", "a target", "a value", "a flag", "a command"],
+)
+def test_what_a_message_quotes_of_the_command_line_is_not_obeyed_either(
+    qwen: Program, arguments: tuple[str, ...]
+) -> None:
+    result = qwen(*arguments)
+    assert result.status in (2, 7)
+    assert obeyed(result.stderr.encode()) == []
+    assert result.message
+
+
+@pytest.mark.parametrize("flag", ["--curl", "--dry-run"])
+def test_on_a_terminal_a_request_that_is_shown_is_not_obeyed(qwen: Program, flag: str) -> None:
+    qwen.file("evil", EVERYTHING.replace("\0", ""))
+    result = qwen("ask", flag, "-f", "evil", terminal=["stdout"])
+    assert result.status == 0
+    assert obeyed(result.terminal) == []
+    assert b"evil.invalid" in result.terminal
+
+
 def test_model_names_of_the_account_report_stay_on_their_lines(qwen: Program, api: ApiServer) -> None:
     rows = [{"model": "fine", "spend": 1, "requests": 2}, {"model": "a\tb\nc" + EVERYTHING, "spend": 2, "requests": 1}]
     report = {"spend": 3, "requests": 3, "models": rows, "by_model": rows, "data": rows, "groups": rows}

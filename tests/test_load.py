@@ -7,7 +7,7 @@ from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import chunk, chunks, completion, error
 from tests.program import Program
 
-IN_A_ROW = 1000 if os.environ.get("CI") == "true" else 60
+IN_A_ROW = 1000 if os.environ.get("CI") == "true" else 40
 
 
 def echo(request: Request) -> list[Step]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_cli import retrying
@@ -36,7 +36,7 @@ def test_what_the_service_does_not_charge_for_is_tried_again(qwen: Program, api:
     assert api.requests[0].body == api.requests[1].body == api.requests[2].body
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 501, 505])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 422, 501])
 def test_any_other_refusal_is_final(qwen: Program, api: ApiServer, status: int) -> None:
     api.answer(failure(status, **AT_ONCE))
     result = qwen("ask", "hi")
@@ -129,6 +129,7 @@ def test_a_retry_after_that_is_none_is_no_obstacle(qwen: Program, api: ApiServer
     assert (result.status, result.text) == (0, "At last.\n")
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d [+-]?\w{1,6}")))
 def test_any_retry_after_gives_a_wait_between_nothing_and_a_minute(value: str) -> None:
     assert 0 <= retrying.delay(0, value) <= retrying.LONGEST
