@@ -150,7 +150,8 @@ def _option(option: click.Option, others: Iterable[click.Option], context: click
     variables = option.envvar or ()
     return Option(
         name=option.name or "",
-        flags=tuple(option.opts),
+        # Before 8.3, Click names the flags of --help in any order.
+        flags=tuple(sorted(option.opts, key=len)),
         off=tuple(option.secondary_opts),
         help=_TOLD.sub("", option.help or "").rstrip("."),
         default=told.get("default"),

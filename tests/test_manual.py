@@ -62,7 +62,7 @@ def test_every_option_is_there(path: tuple[str, ...]) -> None:
     """Its flags, its value and its help."""
     lines = [" ".join(line.split()) for line in shown(width=1000).splitlines()]
     for option in options(*path):
-        head = ", ".join([*option.opts, *option.secondary_opts])
+        head = ", ".join([*sorted(option.opts, key=len), *option.secondary_opts])
         place = next((i for i, line in enumerate(lines) if re.match(rf"{re.escape(head)}( |$)", line)), None)
         assert place is not None, head
         if not option.is_flag:
