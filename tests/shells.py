@@ -214,7 +214,9 @@ class BashWithPackage(Bash):
 
     def setup(self) -> str:
         if not BASH_COMPLETION.exists():
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("bash-completion is not installed")
+            if os.environ.get("CI") == "true":
+                pytest.fail("bash-completion is not installed")
+            pytest.skip("bash-completion is not installed")
         return f"source {BASH_COMPLETION}\n"
 
 
