@@ -21,7 +21,8 @@ def main(arguments: Sequence[str]) -> int:
 
     from qwen_cli import signals
     from qwen_cli.errors import Killed, QwenError
-    from qwen_cli.output import complain, keep_standard_streams
+    from qwen_cli.notes import complain
+    from qwen_cli.streams import keep_standard_streams
 
     signals.restore_defaults()
     keep_standard_streams()

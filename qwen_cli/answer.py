@@ -3,13 +3,16 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from qwen_cli import strict_json
 from qwen_cli.api_error import error_within
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 
 JsonObject = dict[str, Any]
+
+MOST_KEPT: Final = 64 << 20
+"""Characters: the most that is kept of a stream, which is printed as it comes but for what is judged at its end."""
 
 
 @dataclass(eq=False)
@@ -90,6 +93,8 @@ class ChunkReader:
         self._answer = Answer()
         self._keep_content = keep_content
         self._kept: list[str] = []
+        self._refusal: list[str] = []
+        self._size = 0
 
     @property
     def is_finished(self) -> bool:
@@ -116,18 +121,30 @@ class ChunkReader:
         if reasoning:
             answer.has.add("reasoning")
         if self._keep_content and content:
-            self._kept.append(content)
+            self._keep(self._kept, content)
         if refusal := member(delta, "refusal", str, where):
-            answer.refusal += refusal
+            self._keep(self._refusal, refusal)
         for fragment in member(delta, "tool_calls", list, where) or ():
             call = _object(fragment, f"{where}.tool_calls[]")
-            _merge_call(answer.tool_calls, call, _index(call, f"{where}.tool_calls[]"), where)
+            number = _index(call, f"{where}.tool_calls[]")
+            _merge_call(answer.tool_calls, call, number, where)
+            self._count(answer.tool_calls[number].fragments[-1])
         answer.finish_reason = member(choice, "finish_reason", str, "choices[0]") or answer.finish_reason
         return Delta(content, reasoning)
+
+    def _keep(self, texts: list[str], text: str) -> None:
+        self._count(text)
+        texts.append(text)
+
+    def _count(self, text: str) -> None:
+        self._size += len(text)
+        if self._size > MOST_KEPT:
+            raise ProtocolError(f"what has to be kept of the stream is more than {MOST_KEPT >> 20} MiB")
 
     def finish(self) -> Answer:
         """The answer so far; its content only if it was to be kept."""
         self._answer.content = "".join(self._kept)
+        self._answer.refusal = "".join(self._refusal)
         return self._answer
 
 

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from qwen_cli import __version__, help_text
 from qwen_cli.errors import InvalidUsage
+from qwen_cli.notes import Notes
 from qwen_cli.option_types import Fault, Text
 from qwen_cli.options import (
     SANDBOX,
@@ -27,7 +28,8 @@ from qwen_cli.options import (
     gathering,
     option,
 )
-from qwen_cli.output import Notes, Output, open_output, standard_output, visible
+from qwen_cli.output import Output, open_output, standard_output
+from qwen_cli.streams import visible
 
 if TYPE_CHECKING:
     from qwen_cli.exchange import Exchange

@@ -12,12 +12,12 @@ from qwen_cli.dialling import Dial
 from qwen_cli.endpoint import Endpoint
 from qwen_cli.errors import NetworkError, ProtocolError, QwenError
 from qwen_cli.http import httpx
+from qwen_cli.notes import Notes
 from qwen_cli.options import SendingOptions
-from qwen_cli.output import Notes
 from qwen_cli.transport import open_client
 
 MOST_BYTES: Final = 64 << 20
-"""The largest response, line of a stream or kept answer: one without end stops here."""
+"""The largest response, or event of a stream: one without end stops here."""
 
 _MOST_ERROR_BYTES: Final = 64 << 10
 
@@ -62,22 +62,29 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[str]:
     """The data of each server-sent event in a body that arrives in any pieces."""
     import httpx_sse
 
+    undelivered = 0
+
+    def bounded() -> Iterator[bytes]:
+        nonlocal undelivered
+        for piece in pieces:
+            undelivered += len(piece)
+            if undelivered > MOST_BYTES:
+                raise ProtocolError(f"the stream holds an event of more than {MOST_BYTES >> 20} MiB")
+            yield piece
+
     response = httpx.Response(
-        200, headers={"Content-Type": "text/event-stream; charset=utf-8"}, content=_completed(pieces)
+        200, headers={"Content-Type": "text/event-stream; charset=utf-8"}, content=_completed(bounded())
     )
     for event in httpx_sse.EventSource(response).iter_sse():
+        undelivered = 0
         if event.data:
             yield event.data
 
 
 def _completed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Without a byte order mark, and with the blank line at the end that some servers forget."""
-    unbroken = 0
     start: bytes | None = b""
     for piece in pieces:
-        unbroken = 0 if b"\n" in piece or b"\r" in piece else unbroken + len(piece)
-        if unbroken > MOST_BYTES:
-            raise ProtocolError(f"the stream holds a line of more than {MOST_BYTES >> 20} MiB")
         if start is None:
             yield piece
             continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from qwen_cli.endpoint import Endpoint
 from qwen_cli.errors import CredentialsError, InvalidUsage
-from qwen_cli.output import withhold
+from qwen_cli.notes import withhold
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -9,8 +9,8 @@ from qwen_cli.dialling import Dial, is_proxied
 from qwen_cli.endpoint import Endpoint, parse_endpoint
 from qwen_cli.errors import IncompleteAnswer, NetworkError, QwenError
 from qwen_cli.inputs import StandardInput
+from qwen_cli.notes import Notes
 from qwen_cli.options import PromptOptions, RequestOptions, SendingOptions, VerdictOptions
-from qwen_cli.output import Notes
 from qwen_cli.prompt import read_messages
 from qwen_cli.request import Body, as_curl, build_fields, encode_body
 

@@ -1,4 +1,4 @@
-"""Standard output, standard error, `-o` and the terminal: everything that the program writes."""
+"""Where results go: standard output, or the file of `-o`, which is replaced by a whole result only."""
 
 import codecs
 import os
@@ -6,156 +6,14 @@ import re
 import signal
 import stat
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
 
 from qwen_cli import signals
 from qwen_cli.errors import Killed, LocalError, QwenError
+from qwen_cli.streams import STDERR, STDOUT, encode, is_terminal, visible, write_all
 
-STDOUT: Final = 1
-STDERR: Final = 2
-
-# Control characters but newline and tab, C1, and what reorders text on a bidirectional terminal.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_BREAKS = re.compile("[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
-
-
-def visible(text: str) -> str:
-    """The text with control characters spelled out, so that a terminal shows them instead of obeying."""
-    return _CONTROLS.sub(_spell, text)
-
-
-def _spell(control: re.Match[str]) -> str:
-    code = ord(control[0])
-    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"  # noqa: PLR2004
-
-
-def one_line(text: str, *, most: int = 1000) -> str:
-    """Foreign text made fit for a message: no line break, nothing to obey, no flood."""
-    line = visible(_BREAKS.sub(" ", text)).strip()
-    return line if len(line) <= most else line[:most] + "…"
-
-
-def keep_standard_streams() -> None:
-    """Put /dev/null where the caller closed a standard stream, lest a socket be opened in its place.
-
-    Python notices the closed stream before (`sys.stdout is None`), and that is what later says that it was closed.
-    """
-    for descriptor in (0, STDOUT, STDERR):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-
-
-_withheld: Final[set[str]] = set()
-
-_SHORTEST_SECRET: Final = 8
-"""Characters: a shorter key is a stand-in such as `x`, whose removal would only garble messages."""
-
-
-def withhold(secret: str) -> None:
-    """From now on no message shows this, not even one in which a server quotes it."""
-    if len(secret) >= _SHORTEST_SECRET:
-        _withheld.add(secret)
-
-
-def complain(message: str) -> None:
-    """Write one line to standard error, whatever has become of it."""
-    if sys.stderr is None:
-        return
-    for secret in _withheld:
-        message = message.replace(secret, "[key]")
-    with suppress(OSError):
-        _write_all(STDERR, f"qwen-cli: {one_line(message, most=4000)}\n".encode(errors="backslashreplace"))
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:  # a pipe that another process made non-blocking
-            import select
-
-            select.select([], [descriptor], [])
-
-
-class Notes:
-    """What is told on standard error beside the result: notes, retries, the wait."""
-
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
-        self.quiet = quiet
-        self.verbose = verbose
-
-    def note(self, message: str) -> None:
-        if not self.quiet:
-            complain(message)
-
-    def tell(self, message: str) -> None:
-        """Say what was asked for by a flag of its own."""
-        complain(message)
-
-    def detail(self, message: str) -> None:
-        """Say it to those who asked for `-v`."""
-        if self.verbose:
-            complain(message)
-
-    @contextmanager
-    def waiting(self, what: str) -> Iterator["Wait"]:
-        """Show a spinner on a terminal until the block, or its wait, is over."""
-        wait = Wait(what)
-        if self.quiet or not is_terminal(STDERR) or os.environ.get("TERM", "dumb") == "dumb":
-            yield wait
-            return
-        with signals.unwinding():
-            wait.begin()
-            try:
-                yield wait
-            finally:
-                wait.over()
-
-
-class Wait:
-    """A spinner that appears only when the wait is long enough to be felt."""
-
-    DELAY: Final = 0.3
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def begin(self) -> None:
-        self._thread = threading.Thread(target=self._show, daemon=True)
-        self._thread.start()
-
-    def _show(self) -> None:
-        if self._over.wait(self.DELAY):
-            return
-        from rich.console import Console
-
-        with Console(stderr=True).status(self._what):
-            self._over.wait()
-
-    @property
-    def lasts(self) -> bool:
-        return self._thread is not None
-
-    def over(self) -> None:
-        """Return once the terminal is clean again."""
-        if self._thread is not None:
-            self._over.set()
-            self._thread.join()
-            self._thread = None
-
-
-def is_terminal(descriptor: int) -> bool:
-    stream = {STDOUT: sys.stdout, STDERR: sys.stderr}[descriptor]
-    return stream is not None and os.isatty(descriptor)
 
 
 class Output:
@@ -179,7 +37,7 @@ class Output:
         if self._descriptor == STDOUT and sys.stdout is None:
             raise LocalError("standard output is closed")
         try:
-            _write_all(self._descriptor, data)
+            write_all(self._descriptor, data)
         except BrokenPipeError:
             raise Killed(signal.SIGPIPE) from None
         except OSError as error:
@@ -198,8 +56,8 @@ class FileOutput(Output):
     def __init__(self, target: str) -> None:
         import tempfile
 
-        path = os.path.realpath(target)
         try:
+            path = os.path.realpath(target)  # fails in a folder that is gone
             mode = _mode_of(path)
             descriptor, self._temporary = tempfile.mkstemp(".tmp", ".qwen-cli-", os.path.dirname(path))
         except OSError as error:
@@ -334,37 +192,3 @@ class TextOutput:
 
     def _send(self, text: str) -> None:
         self._output.write(encode(visible(text) if self._output.terminal else text))
-
-
-def encode(text: str) -> bytes:
-    """UTF-8, with U+FFFD for a lone surrogate."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
-
-
-class ReasoningOutput:
-    """Reasoning beside the content: on standard error, dim on a terminal that may show colour."""
-
-    def __init__(self) -> None:
-        self._dim = is_terminal(STDERR) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        self._terminal = is_terminal(STDERR)
-        self._midline = False
-
-    def write(self, text: str) -> None:
-        if not text or sys.stderr is None:
-            return
-        self._midline = not text.endswith("\n")
-        shown = visible(text) if self._terminal else text
-        self._send(f"\x1b[2m{shown}\x1b[0m" if self._dim else shown)
-
-    def end(self) -> None:
-        if self._midline:
-            self._send("\n")
-            self._midline = False
-
-    @staticmethod
-    def _send(text: str) -> None:
-        with suppress(OSError):
-            _write_all(STDERR, encode(text))
