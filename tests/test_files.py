@@ -166,6 +166,15 @@ def test_a_target_that_cannot_be_written_ends_with_7_before_anything_is_sent(
     assert target in result.message
 
 
+def test_a_folder_that_is_gone_ends_with_7(qwen: Program, api: ApiServer) -> None:
+    (qwen.cwd / "gone").mkdir()
+    qwen_cli = "import sys; sys.path.remove(''); from qwen_cli.__main__ import run; run()"
+    script = f'cd gone && rmdir ../gone && exec "$1" -c "{qwen_cli}" ask -o answer hi'
+    result = qwen(script=script)
+    assert (result.status, api.requests) == (7, [])
+    assert "answer" in result.message
+
+
 @pytest.mark.parametrize("target", ["folder/answer", "read-only"])
 def test_a_target_without_permission_ends_with_7_before_anything_is_sent(
     qwen: Program, api: ApiServer, target: str

@@ -11,7 +11,7 @@ from subprocess import PIPE
 import pytest
 
 from tests.api_server import EVENT_STREAM, SILENCE, ApiServer, Reply, Request, Step, events, head, http_chunk, reply
-from tests.bodies import Json, chunk, chunks, completion, error, tool_call
+from tests.bodies import Json, chunk, chunks, completion, error, event, tool_call
 from tests.keyring_daemon import Keyring
 from tests.program import KEY, TERMINAL, Program, wait_until
 
@@ -364,7 +364,38 @@ def test_a_response_without_end_stops_at_the_stated_limit(qwen: Program, api: Ap
     assert api.request.closed.wait(2)
 
 
-def test_a_stream_of_empty_chunks_is_not_kept(qwen: Program, api: ApiServer) -> None:
+MANY = "x" * 100_000
+FLOODS: list[tuple[str, str, bytes]] = [
+    ("an event of lines without end", "stream", b"data: " + MANY.encode() + b"\n"),
+    ("a field without end", "json --stream", b"x" * 100_000),
+    ("a refusal", "stream", event(chunk(delta={"refusal": MANY}))),
+    ("a refusal in JSON", "json --stream", event(chunk(delta={"refusal": MANY}))),
+    ("a tool call", "stream", event(chunk(delta={"tool_calls": [{"index": 0, "function": {"arguments": MANY}}]}))),
+    ("content that is held against a format", "stream --response-format json_object", event(chunk(MANY))),
+]
+
+
+@pytest.mark.parametrize(("command", "piece"), [pytest.param(*rest, id=name) for name, *rest in FLOODS])
+def test_a_stream_without_end_stops_at_the_stated_limit_of(
+    qwen: Program, api: ApiServer, command: str, piece: bytes
+) -> None:
+    """What has to be kept until the end is bounded, so memory is."""
+
+    def endless(_: Request) -> Iterator[Step]:
+        yield head(200, EVENT_STREAM)
+        while True:
+            yield http_chunk(piece)
+
+    api.answer(endless)
+    with Path("/dev/null").open("wb") as out:
+        result = qwen(*command.split(), "hi", stdout=out, timeout=60)
+    assert result.status == 9
+    assert "MiB" in result.message
+    assert result.peak_memory < 400 << 20
+    assert api.request.closed.wait(2)
+
+
+def test_a_stream_that_is_only_printed_is_not_kept(qwen: Program, api: ApiServer) -> None:
     many = json.dumps(chunk("x" * 1000))
     api.answer(events([*[many] * 20_000, *chunks("end")]))
     result = qwen("stream", "hi", timeout=60)
