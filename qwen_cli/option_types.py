@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from qwen_cli import strict_json
-from qwen_cli.errors import LocalError
+from qwen_cli.endpoint import parse_endpoint
+from qwen_cli.errors import InvalidUsage, LocalError
 from qwen_cli.inputs import decode_text, read_file
 from qwen_cli.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
@@ -42,6 +43,21 @@ class Text(OneValue):
         if not text.isascii():
             where = f"the value of {param.opts[0]}" if isinstance(param, click.Option) else "the prompt"
             return decode_text(os.fsencode(text), where)
+        return text
+
+
+class BaseUrl(OneValue):
+    """Where requests go: checked here, so that what is wrong is told of the flag or variable that says it."""
+
+    name = "url"
+    metavar = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = Text().convert(value, param, ctx)
+        try:
+            parse_endpoint(text)
+        except InvalidUsage as error:
+            self.fail(str(error), param, ctx)
         return text
 
 
@@ -152,11 +168,15 @@ class Period(OneValue):
 
 
 class Json(OneValue):
-    """JSON text or `@FILE`. `words` are values that stand for themselves; `names` lets any other bare word through."""
+    """JSON text or `@FILE` for a request field, whose limits it is held to.
+
+    `words` are values that stand for themselves; `names` is a pattern of other bare words that are let through.
+    """
 
     name = "json"
 
-    def __init__(self, words: Sequence[str] = (), *, names: str | None = None) -> None:
+    def __init__(self, field: str, words: Sequence[str] = (), *, names: str | None = None) -> None:
+        self.field = field
         self.words = tuple(words)
         self.names = names
         self.metavar = "|".join([*words, "NAME", "JSON"] if names else [*words, "JSON", "@FILE"])
@@ -172,6 +192,12 @@ class Json(OneValue):
             self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
         if found is None:
             self.fail("null is no value: leave the option out to send none", param, ctx)
+        from qwen_cli.validation import FIELDS, OutsideLimitsError
+
+        try:
+            FIELDS[self.field](found, self.field)
+        except OutsideLimitsError as error:
+            self.fail(error.message, param, ctx)
         return found
 
 

@@ -114,7 +114,7 @@ class PromptOptions(NamedTuple):
     ] = None
     messages: Annotated[
         Any | None,
-        option("--messages", panel=PROMPT, type=types.Json(), help="Begin with this conversation"),
+        option("--messages", panel=PROMPT, type=types.Json("messages"), help="Begin with this conversation"),
     ] = None
 
 
@@ -162,7 +162,7 @@ class RequestOptions(NamedTuple):
         option(
             "--response-format",
             panel=SAMPLING,
-            type=types.Json(RESPONSE_FORMATS),
+            type=types.Json("response_format", RESPONSE_FORMATS),
             help="Format of the answer",
         ),
     ] = None
@@ -177,14 +177,14 @@ class RequestOptions(NamedTuple):
     ] = None
     tools: Annotated[
         Any | None,
-        option("--tools", panel=SAMPLING, type=types.Json(), help="Functions that the model may call"),
+        option("--tools", panel=SAMPLING, type=types.Json("tools"), help="Functions that the model may call"),
     ] = None
     tool_choice: Annotated[
         Any | None,
         option(
             "--tool-choice",
             panel=SAMPLING,
-            type=types.Json(TOOL_CHOICES, names=NAME),
+            type=types.Json("tool_choice", TOOL_CHOICES, names=NAME),
             help="Which tool to call",
         ),
     ] = None
@@ -285,7 +285,7 @@ class PrettyOptions(NamedTuple):
 _BASE_URL = option(
     "--base-url",
     panel=SENDING,
-    type=types.Text("URL"),
+    type=types.BaseUrl(),
     variables=("AIMLAPI_BASE_URL",),
     help="The API [env: AIMLAPI_BASE_URL]",
     default=DEFAULT_BASE_URL,

@@ -15,7 +15,7 @@ STDIN = "-"
 def read_messages(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[Message]:
     """Put together the conversation that is asked about; InvalidUsage where there is nothing to ask."""
     system = _system_text(options)
-    earlier = _earlier_messages(options.messages)
+    earlier = options.messages or []
     text = join_pieces(_read_pieces(words, options, stdin))
     images = [_image_part(source, options.image_detail) for source in options.image or ()]
     if options.image_detail and not images:
@@ -30,15 +30,6 @@ def _system_text(options: PromptOptions) -> str | None:
     if options.system_file is None:
         return options.system
     return _read_text(options.system_file)
-
-
-def _earlier_messages(messages: Any) -> list[Message]:
-    if messages is None:
-        return []
-    from qwen_cli.validation import FIELDS, hold_to_limits
-
-    hold_to_limits("--messages", messages, FIELDS["messages"])
-    return list(messages)
 
 
 def _read_pieces(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[str]:
@@ -93,9 +84,12 @@ def _image_part(source: str, detail: str | None) -> dict[str, Any]:
 def _image_url(source: str) -> str:
     """An https: URL or a data: URI as it is; a file as a data: URI."""
     if source.startswith(("https:", "http:", "data:")):
-        from qwen_cli.validation import hold_to_limits, image_url
+        from qwen_cli.validation import OutsideLimitsError, image_url
 
-        hold_to_limits("--image", source, image_url)
+        try:
+            image_url(source, "--image")
+        except OutsideLimitsError as error:
+            raise InvalidUsage(error.message) from None
         return source
     import base64
 

@@ -51,21 +51,10 @@ def build_fields(options: RequestOptions, *, stream: bool) -> Body:
     if stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": options.include_usage is not False}
-    _check_json(body)
     body.update(options.field or ())
     if body.get("top_logprobs") is not None and body.get("logprobs") is not True:
         raise InvalidUsage("--top-logprobs needs --logprobs")
     return body
-
-
-def _check_json(body: Body) -> None:
-    """Hold what came as JSON against the documented limits; what a field of `-F` holds is the user's own business."""
-    given = [name for name in ("tools", "tool_choice", "response_format") if name in body]
-    if given:
-        from qwen_cli.validation import FIELDS, hold_to_limits
-
-        for name in given:
-            hold_to_limits(f"--{name.replace('_', '-')}", body[name], FIELDS[name])
 
 
 def _stop(sequences: list[str]) -> str | list[str]:

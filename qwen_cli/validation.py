@@ -12,7 +12,6 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from qwen_cli import limits
-from qwen_cli.errors import InvalidUsage
 
 _TYPE_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
@@ -291,14 +290,6 @@ FIELDS: dict[str, Check] = {
     ),
 }
 """Field of the request body -> what it may be."""
-
-
-def hold_to_limits(flag: str, value: object, check: Check) -> None:
-    """Refuse, in the name of its flag, a value that the API would refuse."""
-    try:
-        check(value, flag)
-    except OutsideLimitsError as error:
-        raise InvalidUsage(error.message) from None
 
 
 _REQUIRED = ("model", "messages")

@@ -12,7 +12,7 @@ from qwen_cli.options import EXCLUSIVE
 from qwen_cli.sandbox.faults import FAULTS
 from tests.shells import SHELLS, Shell, TerminalShell
 
-FREE = (types.Text, types.Number, types.Seconds, types.RequestId, types.Period, types.Field)
+FREE = (types.Text, types.Number, types.Seconds, types.RequestId, types.BaseUrl, types.Period, types.Field)
 """Types whose values nobody can foresee."""
 
 IMAGES = {"photo.JPG", "picture.png", "anim.gif", "drawing.jpeg", "small.webp"}
