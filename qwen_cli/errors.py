@@ -5,7 +5,7 @@ QwenError
 ├── CredentialsError   3  no key, a rejected key, no credit, or no usable keyring
 ├── RefusedError       4  the API refused the request
 ├── ServiceError       5  the service failed or is rate limiting
-├── NetworkError       6  name, connection, TLS, timeout
+├── NetworkError       6  the network failed: name, connection, TLS, timeout
 ├── LocalError         7  a local file or input could not be read, understood or written
 ├── IncompleteAnswer   8  the answer is not whole
 └── ProtocolError      9  the response is not what the protocol or the requested format says

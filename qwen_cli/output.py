@@ -115,7 +115,8 @@ def open_output(target: str | None) -> Iterator[Output]:
     that part is sent to standard output instead, and the target stands as it was.
     """
     if target is None:
-        yield standard_output()
+        with signals.dying_with_reader(STDOUT):
+            yield standard_output()
         return
     with signals.unwinding(), _open(target) as output:
         try:
@@ -160,18 +161,22 @@ class TextOutput:
     def __init__(self, output: Output, *, end_line: bool) -> None:
         self._output = output
         self._end_line = end_line
-        self._held = ""  # trailing newlines, or the first half of a surrogate pair
+        self._held = ""  # newlines that may be the last ones, or the first half of a surrogate pair
         self._midline = False
 
     def write(self, text: str) -> None:
         text = self._held + text
-        kept = text.rstrip("\n") if self._end_line else text
+        kept = text
+        if self._end_line:
+            kept = text.rstrip("\n")
+            if len(kept) < len(text) and (kept or self._midline):
+                kept += "\n"
         if kept and "\ud800" <= kept[-1] <= "\udbff":
             kept = kept[:-1]
         self._held = text[len(kept) :]
         if kept:
             self._send(kept)
-            self._midline = True
+            self._midline = kept[-1] != "\n"
 
     def line(self, text: str) -> None:
         """Write a line of its own."""

@@ -1,7 +1,10 @@
 """What a signal does: kill the process at once, unless there is something to clean up first."""
 
 import os
+import select
 import signal
+import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -46,6 +49,33 @@ def unwinding() -> Iterator[None]:
         for fatal in replaced:
             signal.signal(fatal, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def dying_with_reader(descriptor: int) -> Iterator[None]:
+    """Inside, raise `Killed` once nobody reads that pipe any more, even while there is nothing to write to it."""
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        yield
+        return
+
+    def leave(_signal_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Killed(signal.SIGPIPE)
+
+    # A thread can end the wait of the main one only by a signal; this one means nothing by itself.
+    signal.signal(signal.SIGURG, leave)
+    threading.Thread(target=_await_lost_reader, args=(descriptor,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGURG, signal.SIG_DFL)
+
+
+def _await_lost_reader(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, 0)  # errors and hang-ups are told without being asked for
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGURG)
 
 
 def die_of(signal_number: int) -> NoReturn:

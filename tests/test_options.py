@@ -119,7 +119,7 @@ WITH_VARIABLE = {flag: [case for case in listed if case[0]] for flag, listed in 
 """Without the empty value: an empty variable counts as unset."""
 
 
-def cases(table: dict[str, list[tuple[str, str]]]) -> list[pytest.ParameterSet]:
+def cases(table: dict[str, list[tuple[str, str]]]) -> "list[pytest.ParameterSet]":
     """Each value of the table as a test of its own."""
     return [pytest.param(flag, *case, id=f"{flag}={case[0][:30]}") for flag in table for case in table[flag]]
 

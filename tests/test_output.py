@@ -260,7 +260,7 @@ def test_a_full_disk_is_told(qwen: Program, api: ApiServer, command: str) -> Non
 
 
 def test_a_reader_that_goes_away_ends_it_as_a_shell_expects(qwen: Program, api: ApiServer) -> None:
-    api.answer(reply(completion("x" * 1_000_000)))
+    api.always(reply(completion("x" * 1_000_000)))
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -53,11 +53,24 @@ def test_a_reader_that_leaves_ends_it_silently_and_closes_the_connection(
     assert api.request.closed.wait(1)
 
 
+@pytest.mark.parametrize("command", ["stream", "json --stream"])
+def test_a_reader_that_leaves_during_a_silence_ends_it_at_once(qwen: Program, api: ApiServer, command: str) -> None:
+    api.answer((head(200, EVENT_STREAM), http_chunk(event(chunk("One.\n"))), SILENCE))
+    result = qwen(*command.split(), "hi", script='{ "$@"; echo $? >&2; } | head -n 1')
+    assert (len(result.text.splitlines()), result.stderr) == (1, "141\n")
+    assert result.seconds < 5
+    assert api.request.closed.wait(1)
+
+
 @pytest.mark.parametrize("command", ["ask", "json", "cost"])
-def test_a_reader_that_has_left_before_the_answer_ends_it_silently(qwen: Program, api: ApiServer, command: str) -> None:
-    api.answer((0.3, *reply(completion("Hello."))))
-    result = qwen(command, "hi", script='{ "$@"; echo $? >&2; } | true')
+def test_a_reader_that_leaves_before_anything_comes_ends_it_at_once(
+    qwen: Program, api: ApiServer, command: str
+) -> None:
+    api.answer((SILENCE,))
+    result = qwen(command, "hi", script='{ "$@"; echo $? >&2; } | sleep 1')
     assert (result.stdout, result.stderr) == (b"", "141\n")
+    assert result.seconds < 5
+    assert api.request.closed.wait(1)
 
 
 def test_a_reader_of_help_that_leaves_is_no_traceback(qwen: Program) -> None:
