@@ -137,7 +137,7 @@ def _stream_json(exchange: "Exchange", output: Output, judging: VerdictOptions, 
     reader = ChunkReader(keep_content=exchange.wants_json)
     for data, _ in exchange.chunks(reader, ["content", "reasoning"]):
         # A line break of an event with several data lines can only stand between tokens.
-        print_json([data.replace("\n", " ").encode(), b"\n"], output, pretty=pretty)
+        print_json([data.replace("\n", " ").encode() + b"\n"], output, pretty=pretty)
     exchange.judge(reader.finish(), "content", judging)
 
 
