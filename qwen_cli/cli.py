@@ -226,11 +226,12 @@ def key_set(*, where: EndpointOptions) -> None:
 
     It is typed at a hidden prompt, or read from standard input where that is no terminal.
     """
-    from qwen_cli.credentials import store_key
+    from qwen_cli.credentials import require_keyring, store_key
     from qwen_cli.endpoint import parse_endpoint
     from qwen_cli.inputs import read_secret
 
     endpoint = parse_endpoint(where.base_url)
+    require_keyring()
     store_key(endpoint, read_secret(f"API key for {endpoint.account}: "))
     Notes().note(f"the key for {endpoint.account} is stored")
 

@@ -74,6 +74,11 @@ def check_key(secret: str, what: str) -> str:
     return secret
 
 
+def require_keyring() -> None:
+    """CredentialsError when no keyring can be used: better said before a key is typed than after."""
+    _ask_keyring(_name)
+
+
 def store_key(endpoint: Endpoint, secret: str) -> None:
     if not secret:
         raise InvalidUsage("no key was given: nothing is stored")

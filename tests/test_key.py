@@ -225,6 +225,11 @@ class TestNoKeyring:
         assert "gnome-keyring" in result.message
         assert "AIMLAPI_API_KEY" in result.message
 
+    def test_nobody_is_asked_to_type_a_key_that_cannot_be_stored(self, qwen: Program) -> None:
+        result = qwen("key", "set", terminal=TYPED, env=NO_KEY)
+        assert result.status == 3
+        assert b"API key" not in result.terminal
+
     def test_status_is_told_all_the_same(self, qwen: Program, api: ApiServer) -> None:
         result = qwen("key", "status")
         assert (result.status, result.stderr) == (0, "")
@@ -323,11 +328,13 @@ class TestNeverSent:
             assert not proxy.requests
 
 
-def test_an_interrupt_at_the_hidden_prompt_gives_the_terminal_back(qwen: Program, tmp_path: Path) -> None:
+def test_an_interrupt_at_the_hidden_prompt_gives_the_terminal_back(
+    qwen: Program, keyring: Keyring, tmp_path: Path
+) -> None:
     settings = tmp_path / "settings"
     script = f'"$@"; status=$?; stty -a >{settings}; exit $status'
 
-    with qwen.start("key", "set", terminal=TYPED, script=f"trap : INT; {script}", env=NO_KEY) as running:
+    with qwen.start("key", "set", terminal=TYPED, script=f"trap : INT; {script}", env=keyring.environment) as running:
         running.wait_for(b"API key for ", "terminal")
         running.type(b"\x03")
         result = running.finish()

@@ -137,9 +137,9 @@ def test_a_signal_while_it_prints(qwen: Program, api: ApiServer, number: signal.
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
 @pytest.mark.parametrize("arguments", [("ask", "hi"), ("ask", "-"), ("key", "set")], ids=" ".join)
 def test_a_signal_while_it_waits_for_standard_input(
-    qwen: Program, arguments: tuple[str, ...], number: signal.Signals
+    qwen: Program, keyring: Keyring, arguments: tuple[str, ...], number: signal.Signals
 ) -> None:
-    with qwen.start(*arguments, input=PIPE) as running:
+    with qwen.start(*arguments, input=PIPE, env=keyring.environment) as running:
         wait_until(lambda: is_asleep(running), "the program waits for its input")
         running.send(number)
         result = running.finish(timeout=5)
