@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.api_server import ApiServer
 from tests.certificates import Authority, make_authority
@@ -13,6 +14,10 @@ from tests.program import Program
 
 # A shell that starts the tests in the background has them ignore SIGINT, and the program would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is no defect of the program.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture
