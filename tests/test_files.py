@@ -168,8 +168,9 @@ def test_a_target_that_cannot_be_written_ends_with_7_before_anything_is_sent(
 
 def test_a_folder_that_is_gone_ends_with_7(qwen: Program, api: ApiServer) -> None:
     (qwen.cwd / "gone").mkdir()
-    qwen_cli = "import sys; sys.path.remove(''); from qwen_cli.__main__ import run; run()"
-    script = f'cd gone && rmdir ../gone && exec "$1" -c "{qwen_cli}" ask -o answer hi'
+    # As the console script does it: the current folder is no place to import from.
+    qwen_cli = "from qwen_cli.__main__ import run; run()"
+    script = f'cd gone && rmdir ../gone && exec "$1" -P -c "{qwen_cli}" ask -o answer hi'
     result = qwen(script=script)
     assert (result.status, api.requests) == (7, [])
     assert "answer" in result.message
