@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from qwen_cli import __version__, retrying
@@ -114,15 +114,11 @@ class Client:
         if sending.request_id is not None:
             self._headers["X-Client-Request-Id"] = sending.request_id
 
-    @contextmanager
-    def post(self, url: str, body: bytes) -> Iterator[Reply]:
-        with self._open("POST", url, body) as reply:
-            yield reply
+    def post(self, url: str, body: bytes) -> AbstractContextManager[Reply]:
+        return self._open("POST", url, body)
 
-    @contextmanager
-    def get(self, url: str) -> Iterator[Reply]:
-        with self._open("GET", url, None) as reply:
-            yield reply
+    def get(self, url: str) -> AbstractContextManager[Reply]:
+        return self._open("GET", url, None)
 
     @contextmanager
     def _open(self, method: str, url: str, body: bytes | None) -> Iterator[Reply]:

@@ -1,7 +1,7 @@
 """One request, from the options to the verdict on its answer."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_cli.credentials import Key, find_key
@@ -84,13 +84,11 @@ class Exchange(NamedTuple):
                     raise
                 self.notes.note(f"the answer is whole, but its usage may be missing: {error}")
 
-    @contextmanager
-    def _send(self) -> Iterator["Reply"]:
+    def _send(self) -> AbstractContextManager["Reply"]:
         from qwen_cli.client import Client
 
         client = Client(self.endpoint, self.key, self.sending, self.notes, self.dial)
-        with client.post(self.endpoint.chat_url, encode_body(self.body)) as reply:
-            yield reply
+        return client.post(self.endpoint.chat_url, encode_body(self.body))
 
     @property
     def wants_json(self) -> bool:
