@@ -29,7 +29,8 @@ SELDOM = 4
 """Slow rows run in every so many rounds."""
 
 RUN_CONNECTING_LATE = """\
-from qwen_cli import __main__, exchange
+from qwen_cli import __main__
+from qwen_cli.api import exchange
 exchange.Dial  # fails where this is no longer the way to connect early
 exchange.Dial = lambda endpoint: None
 __main__.run()

@@ -21,13 +21,13 @@ def main(arguments: Sequence[str]) -> int:
 
     from qwen_cli import signals
     from qwen_cli.errors import Killed, QwenError
-    from qwen_cli.notes import complain
-    from qwen_cli.streams import keep_standard_streams
+    from qwen_cli.output.stderr import complain
+    from qwen_cli.output.terminal import keep_standard_streams
 
     signals.restore_defaults()
     keep_standard_streams()
     try:
-        from qwen_cli.cli import run_command
+        from qwen_cli.cli.commands import run_command
 
         return run_command(arguments)
     except QwenError as error:

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from qwen_cli import option_types as types
-from qwen_cli.cli import build
-from qwen_cli.limits import IMAGE_TYPES
-from qwen_cli.options import EXCLUSIVE
+from qwen_cli.cli import option_types as types
+from qwen_cli.cli.commands import build
+from qwen_cli.cli.options import EXCLUSIVE
+from qwen_cli.request.limits import IMAGE_TYPES
 from qwen_cli.sandbox.faults import FAULTS
 
 SAVED = "saved"

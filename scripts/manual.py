@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from qwen_cli import credentials, errors
-from qwen_cli.examples import EXAMPLES
-from qwen_cli.limits import MODEL
+from qwen_cli import errors
+from qwen_cli.api import credentials
+from qwen_cli.cli.examples import EXAMPLES
+from qwen_cli.request.limits import MODEL
 from scripts.declarations import Command, Operands, Option, shared_options
 
 PROSE = Path(__file__).parent.parent / "man" / "qwen-cli.1.in"

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.answer import Answer, ChunkReader, ToolCall, check_format, read_completion, verdict
+from qwen_cli.api.answer import Answer, ChunkReader, ToolCall, check_format, read_completion, verdict
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, tool_call
 

@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.answer import Answer
-from qwen_cli.costs import FIGURES, figures, plain, read_saved, total
+from qwen_cli.api.answer import Answer
+from qwen_cli.api.costs import FIGURES, figures, plain, read_saved, total
 from qwen_cli.errors import LocalError
 from tests.api_server import ApiServer, reply
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import certifi
 import pytest
 
-from qwen_cli.dialling import trust_stores
+from qwen_cli.api.dialling import trust_stores
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.endpoint import DEFAULT_BASE_URL, is_loopback, parse_endpoint
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL, is_loopback, parse_endpoint
 from qwen_cli.errors import InvalidUsage
 
 

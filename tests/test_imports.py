@@ -148,9 +148,9 @@ def test_the_listing_sees_what_is_loaded(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion()))
     (qwen.cwd / "hi.txt").write_text("hi")
     loaded = loaded_by(qwen, "ask", "-o", "answer", "-f", "hi.txt")
-    assert loaded.among(["tempfile", "typer", "httpx", "qwen_cli.client"]) == {
+    assert loaded.among(["tempfile", "typer", "httpx", "qwen_cli.api.client"]) == {
         "tempfile",
         "typer",
         "httpx",
-        "qwen_cli.client",
+        "qwen_cli.api.client",
     }

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from qwen_cli import __version__, cli
+from qwen_cli import __version__
 from qwen_cli.__main__ import describe, main
+from qwen_cli.cli import commands
 from qwen_cli.errors import (
     CredentialsError,
     IncompleteAnswer,
@@ -65,7 +66,7 @@ def failing(error: BaseException) -> Callable[[object], int]:
 def test_each_kind_of_error_has_its_status_and_its_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], kind: type[QwenError], status: int
 ) -> None:
-    monkeypatch.setattr(cli, "run_command", failing(kind("it went\nwrong", advice="do this")))
+    monkeypatch.setattr(commands, "run_command", failing(kind("it went\nwrong", advice="do this")))
     assert main(["ask"]) == status
     assert capfd.readouterr() == ("", "qwen-cli: it went wrong; do this\n")
 
@@ -79,7 +80,7 @@ def test_every_error_has_a_status_of_its_own() -> None:
 def test_a_defect_is_one_line_that_says_where_and_quotes_nothing(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
 ) -> None:
-    monkeypatch.setattr(cli, "run_command", failing(error))
+    monkeypatch.setattr(commands, "run_command", failing(error))
     assert main(["ask"]) == 1
     output, told = capfd.readouterr()
     assert (output, told.count("\n")) == ("", 1)
@@ -89,7 +90,7 @@ def test_a_defect_is_one_line_that_says_where_and_quotes_nothing(
 
 
 def test_no_memory_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "run_command", failing(MemoryError()))
+    monkeypatch.setattr(commands, "run_command", failing(MemoryError()))
     assert main(["ask"]) == 1
     assert capfd.readouterr() == ("", "qwen-cli: out of memory\n")
 
@@ -99,7 +100,7 @@ def test_an_error_that_was_never_raised_has_no_place() -> None:
 
 
 def test_the_status_of_the_command_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "run_command", lambda _: 5)
+    monkeypatch.setattr(commands, "run_command", lambda _: 5)
     assert main(["sandbox"]) == 5
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import click
 import pytest
 
-from qwen_cli import option_types as types
-from qwen_cli.cli import COMMANDS, build, run_command
+from qwen_cli.cli import option_types as types
+from qwen_cli.cli.commands import COMMANDS, build, run_command
+from qwen_cli.cli.options import EXCLUSIVE, variable
 from qwen_cli.errors import InvalidUsage
-from qwen_cli.options import EXCLUSIVE, variable
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
 from tests.program import KEY, Program

@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.output import Output, RawOutput, TextOutput
-from qwen_cli.streams import encode, one_line, visible
+from qwen_cli.output.results import Output, RawOutput, TextOutput
+from qwen_cli.output.terminal import encode, one_line, visible
 from tests.api_server import ApiServer, reply, stream
 from tests.bodies import chunk, completion, event
 from tests.program import TERMINAL, Program

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qwen_cli import credentials, errors
+from qwen_cli import errors
+from qwen_cli.api import credentials
 from tests.program import require_tool
 
 ROOT = Path(__file__).resolve().parents[1]

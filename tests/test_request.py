@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.endpoint import parse_endpoint
-from qwen_cli.request import as_curl, encode_body, schema_name
+from qwen_cli.api.endpoint import parse_endpoint
+from qwen_cli.request.body import as_curl, as_json, schema_name
 from tests.api_server import ApiServer, events, reply
 from tests.bodies import Json, chunks, completion
 from tests.program import KEY, TERMINAL, Options, Program, require_tool
@@ -229,10 +229,10 @@ BODIES = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | 
 
 @given(BODIES)
 def test_a_body_is_compact_utf8_json_of_one_line(sent: Json) -> None:
-    encoded = encode_body(sent)
+    encoded = as_json(sent, pretty=False)
     assert json.loads(encoded) == sent
-    assert b"\n" not in encoded
-    assert json.loads(encode_body(sent, pretty=True)) == sent
+    assert "\n" not in encoded
+    assert json.loads(as_json(sent, pretty=True)) == sent
 
 
 @given(BODIES)

@@ -11,9 +11,10 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli import limits
-from qwen_cli.cli import run_command
-from qwen_cli.options import PromptOptions, RequestOptions
+from qwen_cli.cli.commands import run_command
+from qwen_cli.request import limits
+from qwen_cli.request.body import RequestOptions
+from qwen_cli.request.prompt import PromptOptions
 from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import Json, chunks, completion
 from tests.program import KEY, Program

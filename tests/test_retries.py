@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_cli import retrying
+from qwen_cli.api import retrying
 from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, events, head, reply, stream
 from tests.bodies import chunk, chunks, completion, error, event
 from tests.program import Program

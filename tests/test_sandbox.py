@@ -19,13 +19,13 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from qwen_cli import limits
+from qwen_cli.request import limits
+from qwen_cli.request.validation import OutsideLimitsError
 from qwen_cli.sandbox import FAULTS, Fault, parse_fault, serving
 from qwen_cli.sandbox.faults import FaultSchedule
+from qwen_cli.sandbox.incoming import parse_request
 from qwen_cli.sandbox.instance import smallest
 from qwen_cli.sandbox.process import environment
-from qwen_cli.sandbox.requests import parse_request
-from qwen_cli.validation import OutsideLimitsError
 
 OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
 KEY = {"Authorization": "Bearer any"}

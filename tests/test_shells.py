@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from qwen_cli import option_types as types
-from qwen_cli.cli import COMMANDS, build
-from qwen_cli.limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
-from qwen_cli.options import EXCLUSIVE
+from qwen_cli.cli import option_types as types
+from qwen_cli.cli.commands import COMMANDS, build
+from qwen_cli.cli.options import EXCLUSIVE
+from qwen_cli.request.limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
 from qwen_cli.sandbox.faults import FAULTS
 from tests.shells import SHELLS, Shell, TerminalShell
 

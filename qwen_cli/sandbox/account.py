@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qwen_cli import limits
+from qwen_cli.request import limits
 from qwen_cli.sandbox.completion import COMPLETION_CREDITS, CREDITS_PER_USD, NOW, PROMPT_CREDITS, Completion
-from qwen_cli.sandbox.requests import ApiError
+from qwen_cli.sandbox.incoming import ApiError
 
 Query = Mapping[str, str]
 

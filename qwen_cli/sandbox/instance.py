@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any
 
-from qwen_cli.sandbox.requests import ApiError
+from qwen_cli.sandbox.incoming import ApiError
 from qwen_cli.sandbox.schema import Schema, check_schema, contains, is_valid, resolve, types
 
 _DEPTHS = range(1, 40)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from qwen_cli.notes import complain
-from qwen_cli.output import standard_output
+from qwen_cli.output.results import standard_output
+from qwen_cli.output.stderr import complain
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
 from qwen_cli.signals import die_of

@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from qwen_cli.validation import OutsideLimitsError, array, boolean, by_type, choice, mapping, number, record, text
+from qwen_cli.request.validation import (
+    OutsideLimitsError,
+    array,
+    boolean,
+    by_type,
+    choice,
+    mapping,
+    number,
+    record,
+    text,
+)
 
 Schema = Mapping[str, Any] | bool
 

@@ -16,12 +16,12 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from qwen_cli import limits
+from qwen_cli.request import limits
+from qwen_cli.request.validation import OutsideLimitsError
 from qwen_cli.sandbox.account import Account, models, timestamp
 from qwen_cli.sandbox.completion import CREDITS_PER_USD, Completion, chunks, complete, half, response
 from qwen_cli.sandbox.faults import Fault, FaultSchedule
-from qwen_cli.sandbox.requests import ApiError, parse_request
-from qwen_cli.validation import OutsideLimitsError
+from qwen_cli.sandbox.incoming import ApiError, parse_request
 
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a request; a larger one is a 413."""

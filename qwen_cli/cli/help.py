@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 from typer.core import TyperCommand
 
-from qwen_cli.output import standard_output
+from qwen_cli.output.results import standard_output
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 200}
 
@@ -59,7 +59,7 @@ def _short_flags(option: click.Option, flags: str) -> str:
 
 def write_examples(formatter: click.HelpFormatter, command_path: str) -> None:
     """Write the command's examples and what else its help ends with, as they are: nothing is filled or cut."""
-    from qwen_cli.examples import EXAMPLES, FOOTERS
+    from qwen_cli.cli.examples import EXAMPLES, FOOTERS
 
     if command_path in EXAMPLES:
         formatter.write("\nExamples:\n")

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable
 
-from qwen_cli.answer import Answer, Delta
+from qwen_cli.api.answer import Answer, Delta
+from qwen_cli.cli.options import ShowOptions
 from qwen_cli.errors import QwenError
-from qwen_cli.notes import ReasoningOutput
-from qwen_cli.options import ShowOptions
-from qwen_cli.output import Output, RawOutput, TextOutput
-from qwen_cli.streams import encode
+from qwen_cli.output.results import Output, RawOutput, TextOutput
+from qwen_cli.output.stderr import ReasoningOutput
+from qwen_cli.output.terminal import encode
 
 
 def print_answer(answer: Answer, output: Output, showing: ShowOptions) -> None:

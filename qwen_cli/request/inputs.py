@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from qwen_cli import signals
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.notes import complain
+from qwen_cli.output.stderr import complain
 
 MOST_BYTES = 64 << 20
 """The largest file or standard input that is read: far more than the model can take, less than the memory."""

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from qwen_cli import strict_json
-from qwen_cli.api_error import error_within
+from qwen_cli.api import json_text
+from qwen_cli.api.api_errors import error_within
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 
 JsonObject = dict[str, Any]
@@ -31,7 +31,7 @@ class ToolCall:
         """One line: `{"id":…,"name":…,"arguments":…}`, arguments parsed when they are valid JSON."""
         arguments: Any = self.arguments
         with suppress(ValueError):
-            arguments = strict_json.loads(arguments)
+            arguments = json_text.loads(arguments)
         return json.dumps(
             {"id": self.id, "name": self.name, "arguments": arguments}, ensure_ascii=False, separators=(",", ":")
         )
@@ -150,7 +150,7 @@ class ChunkReader:
 
 def parse_json(text: str | bytes, what: str) -> Any:
     try:
-        return strict_json.loads(text)
+        return json_text.loads(text)
     except ValueError as error:
         reason = "empty" if not text.strip() else f"not JSON: {error}"
         raise ProtocolError(f"{what} is {reason}") from None
@@ -243,7 +243,7 @@ def check_format(content: str, response_format: Any) -> QwenError | None:
     if kind not in ("json_object", "json_schema"):
         return None
     try:
-        value = strict_json.loads(content)
+        value = json_text.loads(content)
     except ValueError as error:
         return ProtocolError(f"the answer is not JSON, though {kind} was asked for: {error}")
     if kind == "json_object" and not isinstance(value, dict):

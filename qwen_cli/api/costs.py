@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from qwen_cli.answer import Answer, JsonObject, kind_of, member, parse_json, read_usage
+from qwen_cli.api.answer import Answer, JsonObject, kind_of, member, parse_json, read_usage
 from qwen_cli.errors import LocalError, ProtocolError
-from qwen_cli.streams import one_line
+from qwen_cli.output.terminal import one_line
 
 Figures = Mapping[str, Decimal | None]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from qwen_cli import strict_json
-from qwen_cli.endpoint import parse_endpoint
+from qwen_cli.api import json_text
+from qwen_cli.api.endpoint import parse_endpoint
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.inputs import decode_text, read_file
-from qwen_cli.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
+from qwen_cli.request.inputs import decode_text, read_file
+from qwen_cli.request.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = r"[+-]?\d{1,300}"
@@ -192,7 +192,7 @@ class Json(OneValue):
             self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
         if found is None:
             self.fail("null is no value: leave the option out to send none", param, ctx)
-        from qwen_cli.validation import FIELDS, OutsideLimitsError
+        from qwen_cli.request.validation import FIELDS, OutsideLimitsError
 
         try:
             FIELDS[self.field](found, self.field)
@@ -269,7 +269,7 @@ class Fault(OneValue):
 
 def load_json(text: str) -> Any:
     """Strict JSON without a lone surrogate or a number beyond a double; ValueError in one line otherwise."""
-    value = strict_json.loads(text)
+    value = json_text.loads(text)
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from qwen_cli import signals
 from qwen_cli.errors import Killed, LocalError, QwenError
-from qwen_cli.streams import STDERR, STDOUT, encode, is_terminal, visible, write_all
+from qwen_cli.output.terminal import STDERR, STDOUT, encode, is_terminal, visible, write_all
 
 _OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
 

@@ -4,17 +4,44 @@ import json
 import os
 import re
 import shlex
-from typing import Any
+from typing import Any, NamedTuple
 
-from qwen_cli.credentials import VARIABLES
-from qwen_cli.endpoint import Endpoint
+from qwen_cli.api.credentials import VARIABLES
+from qwen_cli.api.endpoint import Endpoint
+from qwen_cli.api.json_text import encode
+from qwen_cli.cli.option_types import load_json_file
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.inputs import read_text
-from qwen_cli.limits import MODEL, STOP_SEQUENCES, TOOL_CHOICES
-from qwen_cli.option_types import load_json_file
-from qwen_cli.options import RequestOptions
+from qwen_cli.request.inputs import read_text
+from qwen_cli.request.limits import MODEL, STOP_SEQUENCES, TOOL_CHOICES
 
 Body = dict[str, Any]
+
+
+class RequestOptions(NamedTuple):
+    """What the request body holds beside the messages; None is not sent."""
+
+    model: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: list[str] | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: list[Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    reasoning_effort: str | None = None
+    response_format: Any | None = None
+    schema: str | None = None
+    tools: Any | None = None
+    tool_choice: Any | None = None
+    parallel_tool_calls: bool | None = None
+    prediction: str | None = None
+    prediction_file: str | None = None
+    include_usage: bool | None = None
+    field: list[Any] | None = None
+
 
 _AS_GIVEN = (
     "max_tokens",
@@ -96,10 +123,9 @@ def _prediction(options: RequestOptions) -> str | None:
     return read_text(options.prediction_file)
 
 
-def encode_body(body: Body, *, pretty: bool = False) -> bytes:
-    """The body as JSON in UTF-8: compact as it is sent, or indented to be read."""
-    layout: dict[str, Any] = {"indent": 2} if pretty else {"separators": (",", ":")}
-    return json.dumps(body, ensure_ascii=False, **layout).encode()
+def as_json(body: Body, *, pretty: bool) -> str:
+    """The body as JSON: compact as it is sent, or indented to be read."""
+    return json.dumps(body, ensure_ascii=False, indent=2) if pretty else encode(body).decode()
 
 
 def as_curl(body: Body, endpoint: Endpoint, *, request_id: str | None) -> str:
@@ -113,4 +139,4 @@ def as_curl(body: Body, endpoint: Endpoint, *, request_id: str | None) -> str:
         *(f"--header {shlex.quote(header)}" for header in headers),
         "--data-binary @- <<'JSON'",
     ]
-    return " \\\n  ".join(lines) + f"\n{encode_body(body).decode()}\nJSON"
+    return " \\\n  ".join(lines) + f"\n{as_json(body, pretty=False)}\nJSON"

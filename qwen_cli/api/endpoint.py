@@ -8,6 +8,16 @@ from qwen_cli.errors import InvalidUsage
 DEFAULT_BASE_URL = "https://api.aimlapi.com/v1"
 
 
+class SendingOptions(NamedTuple):
+    """How requests are sent. Times in seconds."""
+
+    base_url: str = DEFAULT_BASE_URL
+    timeout: float = 600.0
+    connect_timeout: float = 10.0
+    retries: int = 2
+    request_id: str | None = None
+
+
 class Endpoint(NamedTuple):
     """A server that speaks the protocol. `account` is the user name of its key in the keyring: host[:port]."""
 

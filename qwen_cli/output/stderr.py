@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from qwen_cli import signals
-from qwen_cli.streams import STDERR, encode, is_terminal, one_line, visible, write_all
+from qwen_cli.output.terminal import STDERR, encode, is_terminal, one_line, visible, write_all
 
 _withheld: Final[set[str]] = set()
 

@@ -1,15 +1,26 @@
 """Words, files, standard input and images -> the messages of a request."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.inputs import StandardInput, read_file, read_text
-from qwen_cli.options import PromptOptions
+from qwen_cli.request.inputs import StandardInput, read_file, read_text
 
 Message = dict[str, Any]
 
 STDIN = "-"
+
+
+class PromptOptions(NamedTuple):
+    """What the messages are made of, beside the words."""
+
+    file: list[str] | None = None
+    no_stdin: bool = False
+    system: str | None = None
+    system_file: str | None = None
+    image: list[str] | None = None
+    image_detail: str | None = None
+    messages: Any | None = None
 
 
 def read_messages(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[Message]:
@@ -84,7 +95,7 @@ def _image_part(source: str, detail: str | None) -> dict[str, Any]:
 def _image_url(source: str) -> str:
     """An https: URL or a data: URI as it is; a file as a data: URI."""
     if source.startswith(("https:", "http:", "data:")):
-        from qwen_cli.validation import OutsideLimitsError, image_url
+        from qwen_cli.request.validation import OutsideLimitsError, image_url
 
         try:
             image_url(source, "--image")

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from qwen_cli.endpoint import Endpoint
+from qwen_cli.api.endpoint import Endpoint
 from qwen_cli.errors import CredentialsError, InvalidUsage
-from qwen_cli.notes import withhold
+from qwen_cli.output.stderr import withhold
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -4,8 +4,8 @@ import json
 import math
 from typing import Any, NoReturn
 
-from qwen_cli import limits
-from qwen_cli.validation import MISSING, OutsideLimitsError, check_request, refuse
+from qwen_cli.request import limits
+from qwen_cli.request.validation import MISSING, OutsideLimitsError, check_request, refuse
 
 
 class ApiError(OutsideLimitsError):

@@ -18,3 +18,8 @@ def loads(text: str | bytes) -> Any:
         return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8, as it is sent."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

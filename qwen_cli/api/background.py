@@ -1,0 +1,41 @@
+"""One call in a thread of its own, its outcome awaited when it is needed."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Background(Generic[T]):
+    """A call that is under way from the moment it is made; it does not keep the process alive."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._outcome: list[T] = []
+        self._failure: Exception | None = None
+        self._done = threading.Event()
+        try:
+            threading.Thread(target=self._run, daemon=True).start()
+        except RuntimeError:  # no memory for one more thread
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self._outcome.append(self._call())
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._done.set()
+
+    @property
+    def is_done(self) -> bool:
+        return self._done.is_set()
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the call returned or raised; TimeoutError when that takes longer than `timeout` seconds."""
+        if not self._done.wait(timeout):
+            raise TimeoutError
+        if self._failure is not None:
+            raise self._failure
+        return self._outcome[0]

@@ -1,0 +1,209 @@
+"""Connecting to a server: name, TCP and TLS, in a thread, before the request is ready.
+
+The first connection is dialled while the program is still starting, so nothing that costs time is imported here.
+"""
+
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from qwen_cli.api.background import Background
+from qwen_cli.errors import LocalError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from qwen_cli.api.endpoint import Endpoint
+
+FRESH: Final = 20.0
+"""Seconds that a connection may wait for its request; servers hang up on one that has been silent for longer."""
+
+ATTEMPT_DELAY: Final = 0.25
+"""Seconds until the next address is tried beside those under way (RFC 8305, section 8)."""
+
+Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+
+
+class Server(NamedTuple):
+    """Whom to connect to, and whether TLS is spoken from the first byte."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+class Dial:
+    """One connection, under way from the moment it is made."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._started = time.monotonic()
+        # Made while the name is looked up and TCP connects.
+        self._context = trust() if server.tls else None
+        self._connection = Background(self._connect)
+
+    def _connect(self) -> socket.socket:
+        connection = connect(addresses(self.server.host, self.server.port))
+        if self._context is None:
+            return connection
+        try:
+            return self._context.result().wrap_socket(connection, server_hostname=self.server.host)
+        except BaseException:
+            connection.close()
+            raise
+
+    def connection(self, timeout: float) -> socket.socket:
+        """The connected socket; OSError or LocalError says why there is none, TimeoutError that the time was up."""
+        return self._connection.result(timeout)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the connection is on its way, or was made and is still open; a failure of the past is no verdict."""
+        if not self._connection.is_done:
+            return True
+        try:
+            connection = self._connection.result()
+        except Exception:
+            return False
+        return time.monotonic() - self._started < FRESH and is_open(connection)
+
+
+_ahead: list[Dial] = []
+
+
+def dial_ahead(endpoint: "Endpoint") -> None:
+    """Begin to connect to that endpoint, unless that has begun already."""
+    server = Server(endpoint.host, endpoint.port, tls=endpoint.scheme == "https")
+    if not (_ahead and _ahead[0].server == server):
+        _ahead[:] = [Dial(server)]
+
+
+def claim(server: Server) -> Dial | None:
+    """The connection that was dialled ahead to that server, for whoever asks first."""
+    return _ahead.pop() if _ahead and _ahead[0].server == server else None
+
+
+def addresses(host: str, port: int) -> Sequence[Address]:
+    """The addresses of a name in the order to try them: the families take turns (RFC 8305, section 4)."""
+    if host == "localhost":
+        # Never asked of a resolver: a stored key goes to this name without TLS.
+        return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # a label that is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "not a valid host name") from None
+    families: dict[socket.AddressFamily, list[Address]] = {}
+    for family, _type, _protocol, _name, address in found:
+        families.setdefault(family, []).append((family, address))  # type: ignore[arg-type]  # of an Internet family
+    ordered: list[Address] = []
+    while any(families.values()):
+        ordered += [queue.pop(0) for queue in families.values() if queue]
+    return ordered
+
+
+def connect(candidates: Sequence[Address]) -> socket.socket:
+    """A connection to the first of the addresses that answers, each tried `ATTEMPT_DELAY` after the one before it.
+
+    OSError of the last attempt that failed when none answers.
+    """
+    waiting = list(candidates)
+    attempts: dict[int, socket.socket] = {}
+    failure: OSError = OSError("no address to connect to")
+    poll = select.poll()
+    try:
+        while waiting or attempts:
+            if waiting:
+                try:
+                    attempt = _begin(waiting.pop(0))
+                except OSError as error:
+                    failure = error
+                    continue
+                attempts[attempt.fileno()] = attempt
+                poll.register(attempt, select.POLLOUT)
+            for descriptor, _event in poll.poll(ATTEMPT_DELAY * 1000 if waiting else None):
+                poll.unregister(descriptor)
+                attempt = attempts.pop(descriptor)
+                if not (code := attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                    attempt.settimeout(None)
+                    return attempt
+                attempt.close()
+                failure = OSError(code, os.strerror(code))
+        raise failure
+    finally:
+        for attempt in attempts.values():
+            attempt.close()
+
+
+def _begin(candidate: Address) -> socket.socket:
+    family, address = candidate
+    attempt = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        attempt.setblocking(False)
+        attempt.connect(address)
+    except BlockingIOError:
+        pass
+    except BaseException:
+        attempt.close()
+        raise
+    return attempt
+
+
+def is_open(connection: socket.socket) -> bool:
+    """Whether nothing has arrived, not even the end; what TLS says beside the data is taken in on the way."""
+    connection.settimeout(0)
+    try:
+        connection.recv(1)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        import ssl
+
+        return isinstance(error, ssl.SSLWantReadError)
+    return False
+
+
+@cache
+def trust() -> "Background[ssl.SSLContext]":
+    """The one TLS context of the process, under way from the first time that it is asked for."""
+    return Background(_client_context)
+
+
+def _client_context() -> "ssl.SSLContext":
+    """Trust the authorities that are configured; LocalError where they cannot be read."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for cafile, capath in trust_stores():
+        try:
+            context.load_verify_locations(cafile=cafile, capath=capath)
+        except OSError as error:
+            reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+            raise LocalError(f"cannot read the trusted certificates in {cafile or capath}: {reason}") from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def trust_stores() -> Iterator[tuple[str | None, str | None]]:
+    """Where authorities are looked for, as (file, folder), one of them None.
+
+    `SSL_CERT_FILE` and `SSL_CERT_DIR` stand for the system's stores; certifi's bundle for a system without any.
+    """
+    import ssl
+
+    cafile, capath = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not (cafile or capath):
+        defaults = ssl.get_default_verify_paths()
+        cafile, capath = defaults.cafile, defaults.capath
+        if not (cafile or (capath and os.listdir(capath))):
+            import certifi
+
+            cafile, capath = certifi.where(), None
+    if cafile:
+        yield cafile, None
+    if capath:
+        yield None, capath

@@ -1,0 +1,145 @@
+"""What httpcore sends and receives through: connections dialled ahead, and streams that hear a refusal early."""
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore
+
+from qwen_cli.api.dialling import Dial, Server, claim, is_open
+
+_PIECE = 1 << 16
+
+
+class Stream(httpcore.NetworkStream):
+    """A connected socket. `ended` says that the peer has closed its side."""
+
+    def __init__(self, connection: socket.socket, deadline: float | None = None) -> None:
+        self._connection = connection
+        self._deadline = deadline
+        self._early: bytes | None = None
+        self.ended = False
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
+        with _mapped(httpcore.ReadTimeout, httpcore.ReadError):
+            if self._deadline is None:
+                self._connection.settimeout(timeout)
+            else:
+                self._connection.settimeout(self._time_left())
+            try:
+                data = self._connection.recv(max_bytes)
+            except TimeoutError:
+                if self._deadline is None:
+                    raise
+                raise httpcore.ConnectTimeout from None
+        self.ended = not data
+        return data
+
+    def _time_left(self) -> float:
+        assert self._deadline is not None
+        return max(self._deadline - time.monotonic(), 0.001)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send it all; WriteError as soon as the peer answers or hangs up meanwhile, so that its answer is read."""
+        view = memoryview(buffer)
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN | select.POLLOUT)
+        with _mapped(httpcore.WriteTimeout, httpcore.WriteError):
+            while view:
+                events = poll.poll(None if timeout is None else timeout * 1000)
+                if not events:
+                    raise TimeoutError
+                if events[0][1] & ~select.POLLOUT and self._has_answered():
+                    raise httpcore.WriteError("answered before the request was sent")
+                if events[0][1] & select.POLLOUT:
+                    view = view[self._send(view[:_PIECE]) :]
+
+    def _has_answered(self) -> bool:
+        self._connection.settimeout(0)
+        try:
+            self._early = self._connection.recv(_PIECE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False  # what TLS says beside the data
+        self.ended = not self._early
+        return True
+
+    def _send(self, piece: memoryview) -> int:
+        self._connection.settimeout(0)
+        try:
+            return self._connection.send(piece)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return 0
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Speak TLS from here on, where that has not begun with the connection."""
+        if isinstance(self._connection, ssl.SSLSocket):
+            return self
+        with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
+            try:
+                self._connection.settimeout(timeout if self._deadline is None else self._time_left())
+                return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
+            except BaseException:
+                self.close()
+                raise
+
+    def get_extra_info(self, info: str) -> Any:
+        match info:
+            case "ssl_object":
+                return self._connection if isinstance(self._connection, ssl.SSLSocket) else None
+            case "is_readable":
+                return not is_open(self._connection)
+            case "socket":
+                return self._connection
+            case _:
+                return None
+
+
+class Backend(httpcore.NetworkBackend):
+    """Connects by dialling; the connection that was dialled ahead serves the first request.
+
+    `tls` is spoken from the first byte, `tunnelled` once a proxy has agreed to connect further.
+    """
+
+    def __init__(self, *, tls: bool, tunnelled: bool) -> None:
+        self._tls = tls
+        self._tunnelled = tunnelled
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,  # noqa: ARG002 -- the signature is httpcore's
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        assert timeout is not None
+        deadline = time.monotonic() + timeout
+        server = Server(host, port, self._tls)
+        dial = claim(server)
+        if dial is None or not dial.is_usable:
+            dial = Dial(server)
+        with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
+            return Stream(dial.connection(timeout), deadline if self._tunnelled else None)
+
+
+@contextmanager
+def _mapped(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
+    """Raise what happens on the way as httpcore's errors, the cause kept."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise timeout from error
+    except OSError as error:
+        raise failure from error

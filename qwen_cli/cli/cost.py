@@ -1,0 +1,87 @@
+"""`qwen-cli cost`: print what was spent."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from qwen_cli.api.endpoint import SendingOptions
+from qwen_cli.cli.option_types import Text
+from qwen_cli.cli.options import CostOptions, PreviewOptions, PrintingOptions
+from qwen_cli.errors import InvalidUsage
+from qwen_cli.output.results import open_output
+from qwen_cli.output.stderr import Notes
+from qwen_cli.request.body import RequestOptions
+from qwen_cli.request.prompt import PromptOptions
+
+
+def cost(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT|FILE]...", click_type=Text())] = None,
+    *,
+    cost: CostOptions,
+    prompt: PromptOptions,
+    request: RequestOptions,
+    printing: PrintingOptions,
+    sending: SendingOptions,
+    preview: PreviewOptions,
+) -> None:
+    """Print what a request, saved answers or the account cost.
+
+    The figures are lines of name, tab and value; '-' is what the server did not give. The answer itself is not printed.
+    With --saved, the operands are files of saved output of 'qwen-cli json', '-' being standard input.
+    """
+    from qwen_cli.api import costs
+
+    words = words or []
+    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
+    with open_output(printing.output) as output:
+        if cost.saved:
+            figures = _of_saved(words, notes)
+        elif cost.period or cost.balance:
+            if words:
+                raise InvalidUsage("--period and --balance ask the account: they take no prompt")
+            figures = _of_account(cost, sending, preview, notes)
+        else:
+            from qwen_cli.cli.prepare import prepare
+
+            prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
+            if prepared.print_preview(output):
+                return
+            with prepared.opened() as exchange:
+                figures = costs.figures(exchange.ask())
+        output.write((costs.as_json(figures) if cost.json else costs.lines(figures)).encode())
+
+
+def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
+    from qwen_cli.api import costs
+    from qwen_cli.request.inputs import StandardInput, read_text
+
+    if not paths:
+        raise InvalidUsage("--saved needs files to sum", advice="give their names, or - for standard input")
+    stdin = StandardInput(notes.note)
+    answers = (
+        answer for path in paths for answer in costs.read_saved(stdin.read() if path == "-" else read_text(path), path)
+    )
+    figures, remarks = costs.total(answers)
+    for remark in remarks:
+        notes.note(remark)
+    return figures
+
+
+def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOptions, notes: Notes) -> Mapping[str, Any]:
+    from qwen_cli.api import costs
+    from qwen_cli.api.client import Client
+    from qwen_cli.api.credentials import find_key
+    from qwen_cli.api.endpoint import parse_endpoint
+
+    if preview.dry_run or preview.curl:
+        raise InvalidUsage("--dry-run and --curl show a prompt's request; --period and --balance send no prompt")
+    endpoint = parse_endpoint(sending.base_url)
+    query = f"usage/detail?period={cost.period}" if cost.period else "billing"
+    with (
+        Client(endpoint, find_key(endpoint), sending, notes) as client,
+        notes.waiting("asking the account"),
+        client.get(endpoint.account_url(query)) as reply,
+    ):
+        body = reply.read()
+    return costs.read_balance(body) if cost.period is None else costs.read_period(body, cost.period)

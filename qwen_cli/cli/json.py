@@ -1,0 +1,83 @@
+"""`qwen-cli json`: print the response itself."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from qwen_cli.api.endpoint import SendingOptions
+from qwen_cli.cli.options import PrettyOptions, PreviewOptions, PrintingOptions, StreamOptions, VerdictOptions, Words
+from qwen_cli.errors import ProtocolError
+from qwen_cli.output.results import Output, open_output
+from qwen_cli.output.stderr import Notes
+from qwen_cli.request.body import RequestOptions
+from qwen_cli.request.prompt import PromptOptions
+
+if TYPE_CHECKING:
+    from qwen_cli.api.answer import Answer
+    from qwen_cli.api.exchange import Exchange
+
+
+def json(
+    words: Words = None,
+    *,
+    prompt: PromptOptions,
+    request: RequestOptions,
+    streaming: StreamOptions,
+    pretty: PrettyOptions,
+    verdict: VerdictOptions,
+    printing: PrintingOptions,
+    sending: SendingOptions,
+    preview: PreviewOptions,
+) -> None:
+    """Print the response as JSON, byte for byte.
+
+    The prompt is put together as for 'qwen-cli ask'. With --stream, each chunk is a line.
+    """
+    from qwen_cli.cli.prepare import judge, prepare
+
+    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
+    with open_output(printing.output) as output:
+        prepared = prepare(words, prompt, request, sending, preview, notes, stream=streaming.stream)
+        if prepared.print_preview(output):
+            return
+        with prepared.opened() as exchange:
+            if streaming.stream:
+                answer = _print_chunks(exchange, output, pretty=bool(pretty.pretty))
+            else:
+                answer = _print_body(
+                    exchange, output, pretty=output.terminal if pretty.pretty is None else pretty.pretty
+                )
+            judge(exchange, answer, "content", verdict)
+
+
+def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Answer":
+    from qwen_cli.api.answer import ChunkReader
+    from qwen_cli.cli.printing import print_json
+
+    reader = ChunkReader(keep_content=exchange.wants_json)
+    for data, _ in exchange.chunks(reader, ["content", "reasoning"]):
+        # A line break of an event with several data lines can only stand between tokens.
+        print_json([data.replace("\n", " ").encode() + b"\n"], output, pretty=pretty)
+    return reader.finish()
+
+
+def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Answer":
+    from qwen_cli.api.answer import read_completion
+    from qwen_cli.cli.printing import print_json
+
+    body = bytearray()
+    print_json(_kept(exchange.pieces(), body), output, pretty=pretty)
+    return read_completion(bytes(body))
+
+
+def _kept(pieces: Iterable[bytes], body: bytearray) -> Iterator[bytes]:
+    """Pass the pieces on and keep them for the verdict; ProtocolError, once all have passed, if they were too many."""
+    from qwen_cli.api.client import MAX_BYTES
+
+    size = 0
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        if size <= MAX_BYTES:
+            body += piece
+    if size > MAX_BYTES:
+        raise ProtocolError(f"the response is larger than {MAX_BYTES >> 20} MiB, the most that can be checked")

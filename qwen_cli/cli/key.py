@@ -1,0 +1,41 @@
+"""`qwen-cli key`: the stored API key, never the key itself."""
+
+from qwen_cli.cli.options import EndpointOptions
+from qwen_cli.output.results import standard_output
+from qwen_cli.output.stderr import Notes
+
+
+def set_key(*, where: EndpointOptions) -> None:
+    """Store the API key in the OS keyring.
+
+    It is typed at a hidden prompt, or read from standard input where that is no terminal.
+    """
+    from qwen_cli.api.credentials import require_keyring, store_key
+    from qwen_cli.api.endpoint import parse_endpoint
+    from qwen_cli.request.inputs import read_secret
+
+    endpoint = parse_endpoint(where.base_url)
+    require_keyring()
+    store_key(endpoint, read_secret(f"API key for {endpoint.account}: "))
+    Notes().note(f"the key for {endpoint.account} is stored")
+
+
+def show_status(*, where: EndpointOptions) -> None:
+    """Say which key is used and where it comes from."""
+    from qwen_cli.api.costs import lines
+    from qwen_cli.api.credentials import describe
+    from qwen_cli.api.endpoint import parse_endpoint
+
+    standard_output().write(lines(describe(parse_endpoint(where.base_url))).encode())
+
+
+def delete_key(*, where: EndpointOptions) -> None:
+    """Delete the stored API key."""
+    from qwen_cli.api.credentials import delete_key as delete
+    from qwen_cli.api.endpoint import parse_endpoint
+
+    endpoint = parse_endpoint(where.base_url)
+    was_stored = delete(endpoint)
+    Notes().note(
+        f"the key for {endpoint.account} is deleted" if was_stored else f"no key for {endpoint.account} is stored"
+    )

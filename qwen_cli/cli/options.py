@@ -1,0 +1,301 @@
+"""Every option, declared once: flag, variable, limits, help.
+
+A group of options is a named tuple (a frozen dataclass takes four times as long to make at every start) that stands
+where its values are used; those of the commands themselves stand here. `OPTIONS` says how each field of a group is
+given on the command line. `gathering` spreads the groups of a command into the flat signature that Typer reads, and
+gathers them on the call.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
+
+import click
+import typer
+
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL
+from qwen_cli.cli import option_types as types
+from qwen_cli.errors import InvalidUsage
+from qwen_cli.request.limits import (
+    IMAGE_DETAILS,
+    MODEL,
+    NAME,
+    REASONING_EFFORTS,
+    RESPONSE_FORMATS,
+    STOP_SEQUENCES,
+    TOOL_CHOICES,
+)
+
+R = TypeVar("R")
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=types.Text())]
+"""The operands of a command that takes a prompt."""
+
+
+class ShowOptions(NamedTuple):
+    """Which text of an answer is printed."""
+
+    show: str | None = None
+    reasoning: bool = False
+    no_newline: bool = False
+
+    @property
+    def both(self) -> bool:
+        return self.show == "both"
+
+    @property
+    def wanted(self) -> str:
+        """The text that standard output is for: `content` or `reasoning`."""
+        return "reasoning" if self.reasoning or self.show == "reasoning" else "content"
+
+
+class VerdictOptions(NamedTuple):
+    """What is asked of an answer."""
+
+    allow_incomplete: bool = False
+    usage: bool = False
+
+
+class PrintingOptions(NamedTuple):
+    """Where results and notes go."""
+
+    output: str | None = None
+    verbose: bool = False
+    quiet: bool = False
+
+
+class PrettyOptions(NamedTuple):
+    """How JSON is printed."""
+
+    pretty: bool | None = None
+
+
+class StreamOptions(NamedTuple):
+    """Whether the response comes in chunks."""
+
+    stream: bool = False
+
+
+class PreviewOptions(NamedTuple):
+    """Whether the request is printed instead of sent."""
+
+    dry_run: bool = False
+    curl: bool = False
+
+
+class EndpointOptions(NamedTuple):
+    """Whose key it is."""
+
+    base_url: str = DEFAULT_BASE_URL
+
+
+class CostOptions(NamedTuple):
+    """What costs are told of: one request, saved answers, or the account."""
+
+    saved: bool = False
+    period: str | None = None
+    balance: bool = False
+    json: bool = False
+
+
+class SandboxOptions(NamedTuple):
+    """What the sandbox rehearses."""
+
+    fault: list[Any] | None = None
+
+
+def variable(flag: str) -> str:
+    """The variable of a flag: `--top-p` -> `QWEN_CLI_TOP_P`."""
+    return "QWEN_CLI_" + flag.removeprefix("--").partition("/")[0].replace("-", "_").upper()
+
+
+def _option(
+    *flags: str,
+    help: str,  # noqa: A002 -- Typer's own word
+    type: "click.ParamType[Any] | None" = None,  # noqa: A002
+    default: str | None = None,
+    variables: tuple[str, ...] = (),
+    from_variable: bool = True,
+) -> Any:
+    """Declare an option; its variable follows from its long flag.
+
+    `default` is shown in help only: an option that is not given is not sent.
+    """
+    long = next((flag for flag in flags if flag.startswith("--")), None)
+    own = (variable(long),) if long and from_variable else ()
+    return typer.Option(
+        *flags,
+        help=f"{help} [default: {default}]" if default else help,
+        click_type=type,
+        envvar=[*own, *variables] or None,
+        show_default=False,
+        show_envvar=False,
+    )
+
+
+def _number(*flags: str, help: str) -> Any:  # noqa: A002
+    """Declare an option for a numeric request field, whose range the limits know by the field's name."""
+    long = next(flag for flag in flags if flag.startswith("--"))
+    kind = types.Number.of_field(long.removeprefix("--").replace("-", "_"))
+    limits = f"{kind.lowest:g} or more" if kind.highest is None else f"{kind.lowest:g}…{kind.highest:g}"
+    return _option(*flags, help=f"{help} ({limits})", type=kind)
+
+
+def _panel(name: str, **options: Any) -> Mapping[str, Any]:
+    """The options that help shows under one heading."""
+    for option in options.values():
+        option.rich_help_panel = name
+    return options
+
+
+OPTIONS: Mapping[str, Any] = {
+    **_panel(
+        "Prompt",
+        file=_option("-f", "--file", type=types.Path(), help="Put FILE before the prompt (repeatable)"),
+        no_stdin=_option("-n", "--no-stdin", help="Leave standard input alone"),
+        system=_option("-s", "--system", type=types.Text(), help="Add a system message"),
+        system_file=_option("--system-file", type=types.Path(), help="Add a system message from a file"),
+        image=_option("-i", "--image", type=types.Path("image"), help="Add a JPEG, PNG, GIF or WEBP (repeatable)"),
+        image_detail=_option(
+            "--image-detail", type=types.Choice(IMAGE_DETAILS), help="How closely images are looked at"
+        ),
+        messages=_option("--messages", type=types.Json("messages"), help="Begin with this conversation"),
+    ),
+    **_panel(
+        "Model and sampling",
+        model=_option("-m", "--model", type=types.Text("ID"), default=MODEL, help="Model"),
+        max_tokens=_number("--max-tokens", help="Most tokens, reasoning included"),
+        temperature=_number("-t", "--temperature", help="Randomness of the answer"),
+        top_p=_number("--top-p", help="Nucleus sampling"),
+        stop=_option("--stop", type=types.Text(), help=f"End before this text (up to {STOP_SEQUENCES} times)"),
+        seed=_number("--seed", help="Sample the same way again"),
+        frequency_penalty=_number("--frequency-penalty", help="Against frequent tokens"),
+        presence_penalty=_number("--presence-penalty", help="Against tokens used before"),
+        logit_bias=_option("--logit-bias", type=types.LogitBias(), help="Bias token ids; or JSON, @FILE (repeatable)"),
+        logprobs=_option("--logprobs/--no-logprobs", help="Ask for log probabilities"),
+        top_logprobs=_number("--top-logprobs", help="Likeliest tokens; needs --logprobs"),
+        reasoning_effort=_option("--reasoning-effort", type=types.Choice(REASONING_EFFORTS), help="How long to think"),
+        response_format=_option(
+            "--response-format", type=types.Json("response_format", RESPONSE_FORMATS), help="Format of the answer"
+        ),
+        schema=_option("--schema", type=types.Path("json"), help="Answer in JSON that fits this schema"),
+        tools=_option("--tools", type=types.Json("tools"), help="Functions that the model may call"),
+        tool_choice=_option(
+            "--tool-choice", type=types.Json("tool_choice", TOOL_CHOICES, names=NAME), help="Which tool to call"
+        ),
+        parallel_tool_calls=_option(
+            "--parallel-tool-calls/--no-parallel-tool-calls", help="Allow several tool calls at once"
+        ),
+        prediction=_option("--prediction", type=types.Text(), help="What much of the answer will be"),
+        prediction_file=_option("--prediction-file", type=types.Path(), help="The same from a file"),
+        include_usage=_option("--include-usage/--no-include-usage", help="Ask a stream for its usage", default="yes"),
+        field=_option("-F", "--field", type=types.Field(), help="Any other field, JSON or text (repeatable)"),
+    ),
+    **_panel(
+        "Output",
+        stream=_option("--stream", from_variable=False, help="One chunk per line, as it arrives"),
+        pretty=_option("--pretty/--no-pretty", help="Indent the JSON", default="on a terminal"),
+        show=_option(
+            "--show", type=types.Choice(("content", "reasoning", "both")), help="Text to print", default="content"
+        ),
+        reasoning=_option("-r", help="The same as --show reasoning"),
+        no_newline=_option("--no-newline", help="End as the model ended, without a newline"),
+        allow_incomplete=_option("--allow-incomplete", help="Take what is not whole: status 0, not 8"),
+        usage=_option("-u", "--usage", help="Tell tokens and USD on standard error"),
+        output=_option("-o", "--output", type=types.Path(), help="Replace FILE, once the result is whole"),
+        verbose=_option("-v", "--verbose", help="Tell request, status, ids and timings"),
+        quiet=_option("-q", "--quiet", help="No notes, no progress"),
+    ),
+    **_panel(
+        "Sending",
+        base_url=_option(
+            "--base-url",
+            type=types.BaseUrl(),
+            variables=("AIMLAPI_BASE_URL",),
+            help="The API [env: AIMLAPI_BASE_URL]",
+            default=DEFAULT_BASE_URL,
+        ),
+        timeout=_option("--timeout", type=types.Seconds(), help="Longest silence", default="600"),
+        connect_timeout=_option(
+            "--connect-timeout", type=types.Seconds(), help="Longest wait to connect", default="10"
+        ),
+        retries=_option(
+            "--retries", type=types.Number(0, 100, whole=True), help="More tries, where that is free", default="2"
+        ),
+        request_id=_option("--request-id", type=types.RequestId(), help="Send it as X-Client-Request-Id"),
+        dry_run=_option("--dry-run", help="Print the request body, send nothing"),
+        curl=_option("--curl", help="Print a curl command, send nothing"),
+    ),
+    **_panel(
+        "Cost",
+        saved=_option("--saved", from_variable=False, help="Sum saved output of json in these files"),
+        period=_option("--period", from_variable=False, type=types.Period(), help="What this key spent, by model"),
+        balance=_option("--balance", from_variable=False, help="What is left on the account"),
+        json=_option("--json", from_variable=False, help="Print one JSON object"),
+    ),
+    **_panel(
+        "Sandbox",
+        fault=_option(
+            "--fault",
+            from_variable=False,
+            type=types.Fault(),
+            help="Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length",
+        ),
+    ),
+}
+"""Field of a group -> the option that sets it."""
+
+
+EXCLUSIVE = (
+    ("system", "system_file"),
+    ("response_format", "schema"),
+    ("prediction", "prediction_file"),
+    ("show", "reasoning"),
+    ("dry_run", "curl"),
+    ("saved", "period", "balance"),
+)
+"""Mutually exclusive options."""
+
+
+def settle_conflicts(values: dict[str, Any], context: click.Context) -> None:
+    """Hold `EXCLUSIVE` against what was given: a flag overrules the variable of its rival, two equals are an error."""
+    for rivals in EXCLUSIVE:
+        given = [name for name in rivals if values.get(name)]
+        if len(given) < 2:  # noqa: PLR2004
+            continue
+        flags = [name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+        if len(flags) != 1:
+            names = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
+            raise InvalidUsage(" and ".join(names[name] for name in flags or given) + " cannot be combined")
+        for name in set(given) - set(flags):
+            values[name] = None
+
+
+def gathering(command: Callable[..., R]) -> Callable[..., R]:
+    """Let a command take groups of options, where Typer wants one parameter for each option."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        group = parameter.annotation
+        if not hasattr(group, "_field_defaults"):
+            parameters.append(parameter)
+            continue
+        groups[parameter.name] = group
+        hints = get_type_hints(group)
+        parameters += [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hints[name], OPTIONS[name]]
+            )
+            for name, default in group._field_defaults.items()
+        ]
+
+    def gather(**values: Any) -> R:
+        settle_conflicts(values, click.get_current_context())
+        for name, group in groups.items():
+            values[name] = group(**{field: values.pop(field) for field in group._fields})
+        return command(**values)
+
+    gather.__name__, gather.__doc__ = command.__name__, command.__doc__
+    gather.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect.signature looks at it
+    gather.__annotations__ = {}
+    return gather

@@ -1,0 +1,89 @@
+"""From the options to a request that is ready to be sent, or shown instead."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qwen_cli.api.credentials import Key, find_key
+from qwen_cli.api.dialling import dial_ahead
+from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
+from qwen_cli.api.proxies import find_proxy
+from qwen_cli.cli.options import PreviewOptions, VerdictOptions
+from qwen_cli.errors import IncompleteAnswer
+from qwen_cli.output.results import Output
+from qwen_cli.output.stderr import Notes
+from qwen_cli.output.terminal import visible
+from qwen_cli.request.body import RequestOptions, as_curl, as_json, build_fields
+from qwen_cli.request.inputs import StandardInput
+from qwen_cli.request.prompt import PromptOptions, read_messages
+
+if TYPE_CHECKING:
+    from qwen_cli.api.answer import Answer
+    from qwen_cli.api.exchange import Exchange
+
+
+class Prepared(NamedTuple):
+    """A request, read and checked."""
+
+    body: dict[str, Any]
+    endpoint: Endpoint
+    key: Key | None
+    sending: SendingOptions
+    preview: PreviewOptions
+    notes: Notes
+
+    def print_preview(self, output: Output) -> bool:
+        """Print the request instead of sending it, if that is asked for."""
+        if self.preview.curl:
+            text = as_curl(self.body, self.endpoint, request_id=self.sending.request_id)
+        elif self.preview.dry_run:
+            text = as_json(self.body, pretty=output.terminal)
+        else:
+            return False
+        output.write(f"{visible(text) if output.terminal else text}\n".encode())
+        return True
+
+    @contextmanager
+    def opened(self) -> "Iterator[Exchange]":
+        """The exchange with the server; its connection is closed at the end."""
+        from qwen_cli.api.client import Client
+        from qwen_cli.api.exchange import Exchange
+
+        with Client(self.endpoint, self.key, self.sending, self.notes) as client:
+            yield Exchange(client, self.body, self.notes)
+
+
+def prepare(
+    words: Sequence[str] | None,
+    prompt: PromptOptions,
+    request: RequestOptions,
+    sending: SendingOptions,
+    preview: PreviewOptions,
+    notes: Notes,
+    *,
+    stream: bool,
+) -> Prepared:
+    """Read and check all that the request is made of; what can fail without waiting comes first."""
+    endpoint = parse_endpoint(sending.base_url)
+    fields = build_fields(request, stream=stream)
+    key = None
+    if not (preview.dry_run or preview.curl):
+        if find_proxy(endpoint) is None:
+            dial_ahead(endpoint)
+        key = find_key(endpoint)
+    messages = read_messages(words or (), prompt, StandardInput(notes.note))
+    body = {"model": fields.pop("model"), "messages": messages} | fields
+    return Prepared(body, endpoint, key, sending, preview, notes)
+
+
+def judge(exchange: "Exchange", answer: "Answer", wanted: str, options: VerdictOptions) -> None:
+    """Raise what the answer lacks, unless that is allowed; print its usage if asked to."""
+    if options.usage:
+        from qwen_cli.api.costs import usage_line
+
+        exchange.notes.tell(usage_line(answer))
+    failure = exchange.verdict(answer, wanted)
+    if isinstance(failure, IncompleteAnswer) and options.allow_incomplete:
+        exchange.notes.note(str(failure))
+    elif failure is not None:
+        raise failure
