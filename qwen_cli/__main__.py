@@ -24,7 +24,6 @@ def main(arguments: Sequence[str]) -> int:
     from qwen_cli.output.stderr import complain
     from qwen_cli.output.terminal import keep_standard_streams
 
-    signals.restore_defaults()
     keep_standard_streams()
     try:
         from qwen_cli.cli.commands import run_command
@@ -54,6 +53,13 @@ def describe(error: Exception) -> str:
 
 def run() -> NoReturn:
     """Be the console script."""
+    # The half of `signal` that is there from the start: importing the rest takes milliseconds, in which an interrupt
+    # would end in a traceback. A signal that the parent ignores (as `nohup` does) stays ignored.
+    import _signal  # type: ignore[import-not-found]  # typeshed does not know it
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
     import gc
 
     # A process that lives for one request has no cycles worth looking for, neither now nor at its exit.

@@ -15,15 +15,6 @@ from qwen_cli.errors import Killed
 _FATAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def restore_defaults() -> None:
-    """Undo Python's KeyboardInterrupt, so that an interrupt during start-up ends in silence.
-
-    A signal that the parent ignores (as `nohup` does) stays ignored.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @contextmanager
 def unwinding() -> Iterator[None]:
     """Inside, a fatal signal raises `Killed`, so that `finally` blocks run before the process dies.

@@ -1,6 +1,7 @@
 """A reader that leaves, a signal, a closed descriptor: the program ends as the shell expects, and generation stops."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,7 +178,7 @@ def taken_over(running: Running) -> bool:
     return bool(ignored & 1 << signal.SIGPIPE - 1) and not caught & 1 << signal.SIGINT - 1
 
 
-@pytest.mark.parametrize("delay", [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.14])
+@pytest.mark.parametrize("delay", [0, 0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.14])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
 def test_a_signal_during_the_start(qwen: Program, api: ApiServer, number: signal.Signals, delay: float) -> None:
     """At any moment since Python has handed over; before, an interrupt is Python's own affair."""
@@ -189,6 +190,28 @@ def test_a_signal_during_the_start(qwen: Program, api: ApiServer, number: signal
         running.send(number)
         result = running.finish(timeout=5)
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+from qwen_cli.__main__ import run
+
+def interrupt(event, _arguments, left=[int(os.environ["IMPORTS"])]):
+    if event == "import":
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(interrupt)
+run()
+"""
+
+
+@pytest.mark.parametrize("imports", [0, 1, 2, 3, 5, 8, 13, 40, 80])
+def test_an_interrupt_at_any_import_of_the_start_ends_in_silence(qwen: Program, imports: int) -> None:
+    script = f"shift 3; exec '{sys.executable}' -c '{INTERRUPTED_IMPORT}' \"$@\""
+    result = qwen("ask", "--dry-run", "hi", script=script, env={"IMPORTS": str(imports)})
+    assert (result.status, result.stdout, result.stderr) == (130, b"", "")
 
 
 @pytest.mark.parametrize("command", ["ask", "stream"])
