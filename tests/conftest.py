@@ -12,8 +12,11 @@ from tests.certificates import Authority, make_authority
 from tests.keyring_daemon import Keyring, running_keyring
 from tests.program import Program
 
-# A shell that starts the tests in the background has them ignore SIGINT, and the program would inherit that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# The program would inherit what nohup and shells have background jobs ignore. A signal that is handled, if only by
+# doing nothing, has its default action again in every process that the tests start.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 # A busy machine is no defect of the program.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,6 +19,8 @@ from scripts.generate import ROOT, generate
 from scripts.lowest import lowest, requirements
 from tests.program import require_tool
 
+pytestmark = pytest.mark.xdist_group("packaging")  # what is built and installed serves all of them
+
 SHARED = {
     "completions/qwen-cli.bash": "share/bash-completion/completions/qwen-cli",
     "completions/_qwen-cli": "share/zsh/site-functions/_qwen-cli",
