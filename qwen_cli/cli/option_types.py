@@ -1,6 +1,5 @@
 """What an option's value may be: each type turns the words of a flag or variable into a value, or says why not."""
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -8,10 +7,9 @@ from typing import Any
 
 import click
 
-from qwen_cli.api import json_text
 from qwen_cli.api.endpoint import parse_endpoint
-from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import decode_text, read_file
+from qwen_cli.errors import InvalidUsage
+from qwen_cli.request.inputs import decode_text, load_json, load_json_file
 from qwen_cli.request.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -265,27 +263,6 @@ class Fault(OneValue):
             return parse_fault(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
-
-
-def load_json(text: str) -> Any:
-    """Strict JSON without a lone surrogate or a number beyond a double; ValueError in one line otherwise."""
-    value = json_text.loads(text)
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:
-        raise ValueError("it holds a lone surrogate") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    return value
-
-
-def load_json_file(path: str) -> Any:
-    """The JSON of a file; LocalError when it cannot be read or understood."""
-    text = decode_text(read_file(path), path)
-    try:
-        return load_json(text.removeprefix("\ufeff"))
-    except ValueError as error:
-        raise LocalError(f"{path} is not JSON: {error}") from None
 
 
 def shown(value: object) -> str:

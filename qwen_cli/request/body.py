@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from qwen_cli.api.credentials import VARIABLES
 from qwen_cli.api.endpoint import Endpoint
 from qwen_cli.api.json_text import encode
-from qwen_cli.cli.option_types import load_json_file
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import read_text
+from qwen_cli.request.inputs import load_json_file, read_text
 from qwen_cli.request.limits import MODEL, STOP_SEQUENCES, TOOL_CHOICES
 
 Body = dict[str, Any]

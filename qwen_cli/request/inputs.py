@@ -1,12 +1,15 @@
 """Files and standard input, read whole, within a limit, as UTF-8 text."""
 
+import json
 import os
 import select
 import stat
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from qwen_cli import signals
+from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage, LocalError
 from qwen_cli.output.stderr import complain
 
@@ -61,6 +64,27 @@ def decode_text(data: bytes, name: str) -> str:
     if "\0" in text:
         raise LocalError(f"{name} holds a NUL at byte offset {data.index(0)}: it is not text")
     return text
+
+
+def load_json(text: str) -> Any:
+    """Strict JSON without a lone surrogate or a number beyond a double; ValueError in one line otherwise."""
+    value = json_text.loads(text)
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds a lone surrogate") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+def load_json_file(path: str) -> Any:
+    """The JSON of a file; LocalError when it cannot be read or understood."""
+    text = decode_text(read_file(path), path)
+    try:
+        return load_json(text.removeprefix("\ufeff"))
+    except ValueError as error:
+        raise LocalError(f"{path} is not JSON: {error}") from None
 
 
 class StandardInput:
