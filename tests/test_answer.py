@@ -110,6 +110,22 @@ def test_a_stream_of_chunks_is_the_same_answer_as_a_body(
         assert str(verdict(answer, wanted)) == str(verdict(whole, wanted))
 
 
+def test_no_later_chunk_takes_back_what_an_earlier_one_said() -> None:
+    without = [chunk(usage=None, meta=None), chunk(finish_reason=None, usage={}, meta={}), chunk(choices=[])]
+    answer, _, _ = read_stream([*chunks("Hello."), *without])
+    assert (answer.finish_reason, answer.usage, answer.meta_usage) == ("stop", USAGE, META["usage"])
+    assert verdict(answer, "content") is None
+
+
+@pytest.mark.parametrize("told", [{"usage": USAGE}, {"meta": META}], ids=["usage", "meta"])
+def test_a_chunk_may_bring_nothing_but(told: Json) -> None:
+    """Usage and cost may come in chunks of their own, which need not even have choices."""
+    reader = ChunkReader(keep_content=True)
+    assert reader.read(json.dumps(told)) == ("", "")
+    answer = reader.finish()
+    assert (answer.usage, answer.meta_usage) == (told.get("usage"), told.get("meta", {}).get("usage"))
+
+
 def test_content_is_kept_only_where_it_is_judged() -> None:
     answer, content, _ = read_stream(chunks("Hel", "lo."), keep_content=False)
     assert (answer.content, content, answer.has) == ("", "Hello.", {"content"})

@@ -77,6 +77,17 @@ def test_figures_are_plain_decimals_never_exponents(qwen: Program, api: ApiServe
     assert f'"usd_spent":{printed}}}' in qwen("cost", "--json", "hi").text
 
 
+@pytest.mark.parametrize(
+    ("figure", "reason"),
+    [("1e999", "usd_spent is not a finite number"), ("true", "usd_spent is not a number but a boolean")],
+)
+def test_a_figure_that_is_none_ends_with_9(qwen: Program, api: ApiServer, figure: str, reason: str) -> None:
+    body = json.dumps(completion("Hello.")).replace("0.00013", figure)
+    api.answer(reply(body=body.encode()))
+    result = qwen("cost", "hi")
+    assert (result.status, result.stdout, result.message) == (9, b"", reason)
+
+
 def test_an_answer_that_is_not_whole_has_cost_something_all_the_same(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion(None, finish_reason="length")))
     result = qwen("cost", "hi")
@@ -118,6 +129,11 @@ class TestSaved:
         assert result.status == 0
         assert json.loads(result.text)["responses"] == 4
         assert json.loads(result.text)["total_tokens"] == 4 * 53
+
+    def test_no_later_chunk_takes_back_what_an_earlier_one_said(self, qwen: Program) -> None:
+        qwen.file("lines", "".join(f"{json.dumps(each)}\n" for each in [*chunks("One."), chunk(usage=None, meta=None)]))
+        result = qwen("cost", "--saved", "lines")
+        assert (result.status, result.text, result.stderr) == (0, "responses\t1\n" + DOCUMENTED, "")
 
     def test_says_which_figures_are_sums_of_some_only(self, qwen: Program) -> None:
         qwen.file("a", json.dumps(completion()))
@@ -225,6 +241,15 @@ class TestAccount:
         api.answer(reply({"spend": 1, "requests": 1, "models": [{"model": "a\tb\nc\x1b[2J", "spend": 1}]}))
         result = qwen("cost", "--period", "24h")
         assert result.text.splitlines()[3:] == ["usd_spent:a b c\\x1b[2J\t1", "requests:a b c\\x1b[2J\t-"]
+
+    @pytest.mark.parametrize(
+        "row", [{"spend": 1}, {"model": None, "spend": 1}, {"model": 7}, "another", None], ids=repr
+    )
+    def test_a_row_without_a_model_ends_with_9(self, qwen: Program, api: ApiServer, row: object) -> None:
+        api.answer(reply({"spend": 1, "requests": 1, "models": [{"model": "another", "spend": 1}, row]}))
+        result = qwen("cost", "--period", "7d")
+        assert (result.status, result.stdout) == (9, b"")
+        assert result.message == "the usage report has a row without a model"
 
     @pytest.mark.parametrize("flags", [("--period", "1h"), ("--balance",)], ids=" ".join)
     def test_takes_no_prompt_and_reads_no_standard_input(

@@ -35,6 +35,18 @@ from qwen_cli.errors import InvalidUsage
             "https://example.org/openai/v1/chat/completions",
             "https://example.org/openai/v2/billing",
         ),
+        (
+            "https://example.org/v1/openai",
+            "example.org",
+            "https://example.org/v1/openai/chat/completions",
+            "https://example.org/v2/billing",
+        ),
+        (
+            "https://example.org/v1/openai/v1",
+            "example.org",
+            "https://example.org/v1/openai/v1/chat/completions",
+            "https://example.org/v1/openai/v2/billing",
+        ),
         ("http://localhost", "localhost", "http://localhost/chat/completions", "http://localhost/v2/billing"),
         (
             "http://[::1]:9/api",

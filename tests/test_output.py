@@ -62,6 +62,29 @@ def test_a_text_in_any_pieces_ends_with_exactly_one_newline(case: tuple[str, lis
     assert printed(pieces, end_line=True) == (as_utf8(kept) + b"\n" if kept else b"")
 
 
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (["\n\nHi."], ["\n\nHi."]),
+        (["\n", "\n", "Hi."], ["", "", "\n\nHi."]),
+        (["Hi.\n"], ["Hi.\n"]),
+        (["Hi.\n", "\n\n", "Ho."], ["Hi.\n", "", "\n\nHo."]),
+        (["Hi.", "\n", "\n", "Ho."], ["Hi.", "\n", "", "\nHo."]),
+    ],
+    ids=repr,
+)
+def test_newlines_that_may_be_the_last_are_held_back_and_not_lost(pieces: list[str], shown: list[str]) -> None:
+    """A line is ended as soon as it ends; only empty lines wait for what follows."""
+    output = Collected()
+    text = TextOutput(output, end_line=True)
+    for piece, expected in zip(pieces, shown, strict=True):
+        before = len(output.data)
+        text.write(piece)
+        assert output.data[before:] == expected.encode()
+    text.end()
+    assert output.data == "".join(pieces).rstrip("\n").encode() + b"\n"
+
+
 @given(split_texts())
 def test_a_text_in_any_pieces_is_left_as_the_model_sent_it(case: tuple[str, list[str]]) -> None:
     text, pieces = case
@@ -157,6 +180,20 @@ class TestFile:
         result = qwen("ask", "-o", name, "hi")
         assert (result.status, result.text, qwen.files()) == (0, "new\n", {})
         assert len(answered.requests) == 1
+
+    @pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+    def test_a_descriptor_of_the_caller_is_written_where_it_stands(
+        self, qwen: Program, answered: ApiServer, folder: str
+    ) -> None:
+        script = 'exec 3>all; echo before >&3; "$@" || exit; echo after >&3'
+        result = qwen("ask", "-o", f"{folder}/3", "hi", script=script)
+        assert (result.status, result.text, qwen.files()) == (0, "", {"all": b"before\nnew\nafter\n"})
+        assert len(answered.requests) == 1
+
+    def test_a_descriptor_that_is_closed_is_told_before_anything_is_sent(self, qwen: Program) -> None:
+        result = qwen("ask", "-o", "/dev/fd/9", "hi")
+        assert (result.status, result.stdout) == (7, b"")
+        assert result.message == "cannot write /dev/fd/9: Bad file descriptor"
 
     @pytest.mark.parametrize("device", ["/dev/null", "/dev/stderr"])
     def test_a_device_is_written_directly(self, qwen: Program, answered: ApiServer, device: str) -> None:

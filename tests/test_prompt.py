@@ -15,9 +15,16 @@ from qwen_cli.request.prompt import image_type, join_pieces, split_words, user_m
 from tests.program import TERMINAL, WITHOUT_PRIVILEGE, Options, Program, Stream
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
-IMAGES = {"png": PNG, "jpeg": b"\xff\xd8\xff\xe0rest", "gif": b"GIF89a" + bytes(4), "webp": b"RIFF\x04\0\0\0WEBPVP8 "}
+GIF = b"GIF89a" + bytes(4)
+IMAGES = [
+    ("png", PNG),
+    ("jpeg", b"\xff\xd8\xff\xe0rest"),
+    ("gif", GIF),
+    ("gif", b"GIF87a" + bytes(4)),
+    ("webp", b"RIFF\x04\0\0\0WEBPVP8 "),
+]
 TYPED: tuple[Stream, ...] = ("stdin",)
-GIF_URI = "data:image/gif;base64," + base64.b64encode(IMAGES["gif"]).decode()
+GIF_URI = "data:image/gif;base64," + base64.b64encode(GIF).decode()
 
 
 def messages(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
@@ -247,12 +254,12 @@ class TestMessages:
 
 
 class TestImages:
-    @pytest.mark.parametrize("kind", IMAGES)
-    def test_a_file_is_recognised_by_its_content(self, qwen: Program, kind: str) -> None:
-        qwen.file("picture.txt", IMAGES[kind])
+    @pytest.mark.parametrize(("kind", "content"), IMAGES)
+    def test_a_file_is_recognised_by_its_content(self, qwen: Program, kind: str, content: bytes) -> None:
+        qwen.file("picture.txt", content)
         text, image = prompt(qwen, "-i", "picture.txt", "What is this?")
         assert text == {"type": "text", "text": "What is this?"}
-        encoded = base64.b64encode(IMAGES[kind]).decode()
+        encoded = base64.b64encode(content).decode()
         assert image == {"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{encoded}"}}
 
     def test_urls_pass_as_they_are_in_the_order_given_with_their_detail(self, qwen: Program) -> None:
@@ -318,8 +325,8 @@ def test_pieces_are_kept_as_they_are_with_a_blank_line_between(pieces: list[str]
 
 @given(st.binary(max_size=20))
 def test_the_type_of_an_image_is_one_of_four_or_unknown(data: bytes) -> None:
-    assert image_type(data) in {None, *IMAGES}
-    for kind, start in IMAGES.items():
+    assert image_type(data) in {None, *dict(IMAGES)}
+    for kind, start in IMAGES:
         assert image_type(start + data) == kind
 
 

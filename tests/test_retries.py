@@ -141,7 +141,28 @@ def test_the_backoff_grows_and_has_jitter() -> None:
     assert all(max(earlier) <= 2 * min(earlier) for earlier in waits)
     averages = [sum(each) / len(each) for each in waits]
     assert averages == sorted(averages)
-    assert max(retrying.delay(1000, None) for _ in range(50)) <= retrying.LONGEST
+
+
+@pytest.mark.parametrize("attempt", [4, 5, 10, 1000])
+def test_the_backoff_ends_at_eight_seconds(attempt: int) -> None:
+    assert all(4 <= retrying.delay(attempt, None) <= 8 for _ in range(50))
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", ""])
+def test_a_date_is_in_utc_unless_it_names_a_zone(zone: str) -> None:
+    in_30_seconds = datetime.now(UTC) + timedelta(seconds=30)
+    asked = retrying.parse_retry_after(f"{in_30_seconds:%a, %d %b %Y %H:%M:%S} {zone}".strip())
+    assert asked is not None
+    assert 25 < asked <= 30
+
+
+@pytest.mark.parametrize("value", ["Fri, 31 Feb 2100 23:59:59 GMT", "Fri, 31 Dec 2100 25:61:61 GMT", "Fri, Dec"])
+def test_a_date_that_does_not_exist_is_as_good_as_none(value: str) -> None:
+    assert retrying.parse_retry_after(value) is None
+
+
+def test_a_date_that_has_passed_is_no_wait() -> None:
+    assert retrying.parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == 0
 
 
 @pytest.mark.parametrize(
