@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from qwen_cli import __version__
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
 
     keep_standard_streams()
     try:
+        _dial_ahead(arguments)
         from qwen_cli.cli.commands import run_command
 
         return run_command(arguments)
@@ -40,6 +42,21 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         complain(f"internal error, please report it: {describe(error)}")
         return 1
+
+
+def _dial_ahead(arguments: Sequence[str]) -> None:
+    """Begin to connect, so that names, TCP and TLS are under way while the command line is imported and parsed."""
+    from qwen_cli.cli.ahead import base_url_ahead
+
+    base_url = base_url_ahead(arguments, os.environ)
+    if base_url is None:
+        return
+    from qwen_cli.api.dialling import dial_ahead
+    from qwen_cli.api.endpoint import parse_endpoint
+    from qwen_cli.errors import InvalidUsage
+
+    with suppress(InvalidUsage):  # said when the command line is parsed, with the name of the variable
+        dial_ahead(parse_endpoint(base_url))
 
 
 def describe(error: Exception) -> str:

@@ -30,10 +30,12 @@ class Ending(Enum):
     """Drop the connection: the client sees a reset."""
     SILENCE = auto()
     """Stay connected and send nothing more until the client goes away."""
+    DEAF = auto()
+    """The same, and read nothing either."""
 
 
 Step = bytes | float | threading.Event | Ending
-FIN, RESET, SILENCE = Ending.FIN, Ending.RESET, Ending.SILENCE
+FIN, RESET, SILENCE, DEAF = Ending.FIN, Ending.RESET, Ending.SILENCE, Ending.DEAF
 
 EVENT_SECONDS = 30
 """How long a reply waits for an event of the test before the test has failed."""
@@ -121,12 +123,14 @@ class ClientGoneError(Exception):
 class Connection:
     """One accepted socket: reads requests, takes steps."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, read_pause: float = 0) -> None:
         self.sock = sock
+        self.read_pause = read_pause
         self.received = bytearray()
 
     def receive(self) -> None:
         """Wait for more bytes; `ClientGoneError` at the end."""
+        time.sleep(self.read_pause)
         try:
             data = self.sock.recv(1 << 18)
         except OSError as error:
@@ -178,6 +182,11 @@ class Connection:
                 self.idle(EVENT_SECONDS, step)
             case Ending.SILENCE:
                 self.idle(None)
+            case Ending.DEAF:
+                poll = select.poll()
+                poll.register(self.sock, select.POLLRDHUP)
+                poll.poll()
+                raise ClientGoneError
             case Ending.RESET:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False
@@ -198,6 +207,8 @@ class ApiServer:
         self.connections = 0
         self.reads_bodies = True
         """Without, a request is answered as soon as its header is there, and its body stays unread."""
+        self.read_pause = 0.0
+        """Seconds before each piece of a request is read."""
         self.patience: float | None = None
         """Seconds after which a connection is closed on which no request has come."""
         self._script: deque[Reply] = deque()
@@ -301,7 +312,7 @@ class ApiServer:
                     return
                 with self._changed:
                     self._live.add(sock)
-            self._converse(Connection(sock))
+            self._converse(Connection(sock, self.read_pause))
         finally:
             with self._changed:
                 self._live -= {sock, accepted}

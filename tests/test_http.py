@@ -1,15 +1,32 @@
 """HTTP as servers and proxies really speak it: every legal form reads the same, and a busy server is no dead end."""
 
+import gzip
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from subprocess import PIPE
+from subprocess import DEVNULL, PIPE
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.api_server import FIN, LAST_CHUNK, RESET, SILENCE, ApiServer, Reply, Step, events, head, http_chunk, reply
+from qwen_cli.api.proxies import is_exempt
+from tests.api_server import (
+    DEAF,
+    FIN,
+    LAST_CHUNK,
+    RESET,
+    SILENCE,
+    ApiServer,
+    Reply,
+    Step,
+    events,
+    head,
+    http_chunk,
+    reply,
+)
 from tests.bodies import chunks, completion, error
 from tests.certificates import Authority
 from tests.program import KEY, Program
@@ -17,6 +34,7 @@ from tests.program import KEY, Program
 BODY = json.dumps(completion("Hello.")).encode()
 LENGTH = b"content-length: %d\r\n\r\n" % len(BODY)
 MIB = 1 << 20
+EARLY_HINTS = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
 
 FORMS: list[tuple[str, Reply]] = [
     ("HTTP/1.0 up to the end of the connection", (b"HTTP/1.0 200 OK\r\n\r\n" + BODY, FIN)),
@@ -38,6 +56,12 @@ FORMS: list[tuple[str, Reply]] = [
         (head(200, {"transfer-encoding": "chunked"}), *(http_chunk(bytes([byte])) for byte in BODY), LAST_CHUNK),
     ),
     ("a header byte by byte", (*(bytes([b]) for b in b"HTTP/1.1 200 OK\r\n" + LENGTH), BODY)),
+    ("preliminary 102 and 103 responses", (EARLY_HINTS, 0.05, b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY)),
+    (
+        "white space behind the transfer coding",
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked \r\n\r\n", http_chunk(BODY), LAST_CHUNK),
+    ),
+    ("200 header fields", (head(200, {f"x-{n}": n for n in range(200)} | {"content-length": len(BODY)}) + BODY,)),
     ("lines that end with LF alone", (b"HTTP/1.1 200 OK\n" + LENGTH.replace(b"\r", b"") + BODY,)),
 ]
 
@@ -93,12 +117,31 @@ def test_a_refusal_that_comes_before_the_prompt_is_read(qwen: Program, api: ApiS
 
 
 def test_a_refusal_before_the_prompt_is_read_is_told_while_the_connection_stands(qwen: Program, api: ApiServer) -> None:
+    """A server that answers in the middle of the upload, and reads no more, is heard at once."""
     api.reads_bodies = False
-    api.answer((*reply(error(413, "Too large"), status=413), SILENCE))
-    result = qwen("ask", "--timeout", "1", "--retries", "0", input=LARGE)
-    assert result.status in (4, 6)
-    assert result.message
+    api.answer((*reply(error(413, "Too large"), status=413), DEAF))
+    result = qwen("ask", input=LARGE)
+    assert (result.status, result.stdout) == (4, b"")
+    assert "413" in result.message
     assert result.seconds < 6
+
+
+def test_a_refusal_during_the_upload_is_heard_over_tls(qwen: Program, tls_api: ApiServer, authority: Authority) -> None:
+    tls_api.reads_bodies = False
+    tls_api.answer((*reply(error(413, "Too large"), status=413), DEAF))
+    result = qwen("ask", input=LARGE, server=tls_api, env={"SSL_CERT_FILE": str(authority.certificate)})
+    assert (result.status, result.stdout) == (4, b"")
+    assert "413" in result.message
+    assert result.seconds < 6
+
+
+def test_an_upload_that_goes_on_is_no_silence(qwen: Program, api: ApiServer) -> None:
+    """What counts is the time without a byte, not the time for all of them."""
+    api.read_pause = 0.05
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "--timeout", "0.8", input=LARGE, timeout=60)
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert result.seconds > 0.8
 
 
 def test_a_server_that_does_not_read_costs_the_timeout(qwen: Program, api: ApiServer) -> None:
@@ -207,15 +250,109 @@ def test_a_certificate_is_checked_behind_a_proxy_too(qwen: Program, authority: A
     assert "certificate" in result.message
 
 
-def test_a_proxy_that_refuses_ends_with_6(qwen: Program) -> None:
+ELSEWHERE = {"AIMLAPI_BASE_URL": "https://elsewhere.example/v1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "part"),
+    [pytest.param(403, "403", id="forbids"), pytest.param(407, "USER:PASSWORD", id="wants a password")],
+)
+def test_a_proxy_is_named_when_it(qwen: Program, status: int, part: str) -> None:
     with ApiServer() as proxy:
-        proxy.answer(reply(body=b"no", status=403))
-        changes = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "AIMLAPI_BASE_URL": "https://elsewhere.example/v1"}
-        result = qwen("ask", "--retries", "0", "hi", env=changes)
+        proxy.answer(reply(body=b"no", status=status))
+        url = f"127.0.0.1:{proxy.port}"
+        result = qwen("ask", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://user:{PASSWORD}@{url}"})
+    proxy.verify()
     assert (result.status, result.stdout) == (6, b"")
-    assert "403" in result.message
+    assert f"proxy {url}" in result.message
+    assert str(status) in result.message
+    assert part in result.message
+    assert PASSWORD not in result.message
     assert proxy.request.method == "CONNECT"
     assert "authorization" not in proxy.request.headers
+
+
+PASSWORD = "hunter2"
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_proxy_that_fails_is_asked_again(qwen: Program, status: int) -> None:
+    with ApiServer() as proxy:
+        proxy.answer(reply(status=status), reply(status=status))
+        url = f"127.0.0.1:{proxy.port}"
+        result = qwen("ask", "--retries", "1", "hi", env={**ELSEWHERE, "HTTPS_PROXY": url})
+    proxy.verify()
+    assert (result.status, result.stdout) == (6, b"")
+    note, last = result.stderr.splitlines()
+    assert f"proxy {url}" in note
+    assert f"proxy {url}" in last
+    assert str(status) in last
+
+
+def test_a_proxy_that_refuses_connections_is_named(qwen: Program) -> None:
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        url = f"127.0.0.1:{refusing.getsockname()[1]}"
+        result = qwen("ask", "--retries", "0", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://{url}"})
+    assert (result.status, result.stdout) == (6, b"")
+    assert f"proxy {url}: Connection refused" in result.message
+
+
+def test_the_answer_to_connect_is_a_part_of_connecting(qwen: Program) -> None:
+    """A proxy that takes the connection and says nothing costs `--connect-timeout`, and is named."""
+    with ApiServer() as proxy:
+        proxy.answer((SILENCE,))
+        url = f"127.0.0.1:{proxy.port}"
+        result = qwen(
+            "ask", "--connect-timeout", "0.5", "--retries", "0", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://{url}"}
+        )
+    assert (result.status, result.stdout) == (6, b"")
+    assert f"proxy {url}" in result.message
+    assert "--connect-timeout" in result.message
+    assert result.seconds < 5
+
+
+@pytest.mark.parametrize("exempt", ["[::1]", "::1/128", "fd00::/8", "10.0.0.0/8, *", "::1"])
+def test_no_proxy_may_hold_addresses_and_networks(qwen: Program, exempt: str) -> None:
+    """They exempt whom they name, and are no obstacle to anybody else."""
+    with ApiServer() as proxy:
+        proxy.answer(*[reply(status=403)] * ("*" not in exempt))
+        changes = {**ELSEWHERE, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "NO_PROXY": exempt}
+        result = qwen("ask", "--retries", "0", "hi", env=changes)
+    proxy.verify()
+    assert result.status == 6
+    assert ("403" in result.message) is ("*" not in exempt)
+
+
+EXEMPT = [
+    ("example.org", "example.org"),
+    ("api.example.org", "example.org"),
+    ("api.example.org", ".example.org"),
+    ("api.example.org", "*.example.org"),
+    ("API.example.org", "x, Example.ORG ,y"),
+    ("anything", "*"),
+    ("10.1.2.3", "10.0.0.0/8"),
+    ("fd77::2", "fd00::/8"),
+    ("::1", "[::1]"),
+]
+
+
+@pytest.mark.parametrize(("host", "no_proxy"), EXEMPT)
+def test_no_proxy_exempts(host: str, no_proxy: str) -> None:
+    assert is_exempt(host, no_proxy)
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy"),
+    [("badexample.org", "example.org"), ("11.1.2.3", "10.0.0.0/8"), ("example.org", ""), ("fd77::2", "10.0.0.0/8")],
+)
+def test_no_proxy_does_not_exempt(host: str, no_proxy: str) -> None:
+    assert not is_exempt(host, no_proxy)
+
+
+@given(st.text(), st.text())
+def test_no_setting_of_no_proxy_is_a_defect(host: str, no_proxy: str) -> None:
+    assert is_exempt(host, no_proxy) in (True, False)
 
 
 def test_no_proxy_is_honoured(qwen: Program) -> None:
@@ -232,7 +369,11 @@ def test_no_proxy_is_honoured(qwen: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["not a url", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "socks5://127.0.0.1:1"]
+    "url",
+    [
+        *("not a url", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "socks5://127.0.0.1:1", "http://[::1"),
+        *("http://a..b:1", f"http://{'x' * 64}:1", "http://1.2.3.400:1", "http://xn--a:1"),
+    ],
 )
 def test_a_proxy_that_is_none_ends_with_a_clear_line(qwen: Program, url: str) -> None:
     changes = {
@@ -243,3 +384,46 @@ def test_a_proxy_that_is_none_ends_with_a_clear_line(qwen: Program, url: str) ->
     result = qwen("ask", "--retries", "0", "hi", env=changes)
     assert result.status in (2, 6)
     assert "internal error" not in result.message
+
+
+def test_a_socks_proxy_says_which_package_it_needs(qwen: Program) -> None:
+    without = "import sys; sys.modules['socksio'] = None; from qwen_cli.__main__ import run; run()"
+    script = f'shift 3; exec python -c "{without}" "$@"'
+    result = qwen("ask", "hi", env={**ELSEWHERE, "ALL_PROXY": "socks5://127.0.0.1:1"}, script=script)
+    assert (result.status, result.stdout) == (2, b"")
+    assert "qwen-cli[socks]" in result.message
+
+
+# Content encodings.
+
+
+def test_a_compressed_response_is_read(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(body=gzip.compress(BODY), headers={"content-encoding": "gzip"}))
+    result = qwen("ask", "hi")
+    assert (result.status, result.text) == (0, "Hello.\n")
+
+
+@pytest.mark.parametrize("layers", [1, 2], ids=["once", "twice"])
+@pytest.mark.parametrize("command", ["ask", "json"])
+def test_a_response_that_was_compressed_takes_no_more_memory_than_another(
+    qwen: Program, api: ApiServer, command: str, layers: int
+) -> None:
+    """A few kilobytes of zip bomb are stopped where any response is stopped that is too large."""
+    body = BOMB if layers == 1 else gzip.compress(BOMB)
+    api.answer(reply(body=body, headers={"content-encoding": ", ".join(["gzip"] * layers)}))
+    result = qwen(command, "hi", stdout=DEVNULL, timeout=60)
+    assert result.status == 9
+    assert "64 MiB" in result.message
+    assert result.peak_memory < 200 * MIB
+
+
+BOMB = gzip.compress(bytes(512 * MIB), 9)
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip"], ids=["that was not asked for", "that it does not have"])
+def test_a_content_encoding(qwen: Program, api: ApiServer, encoding: str) -> None:
+    """What cannot be decoded is a clear line."""
+    api.answer(reply(body=BODY, headers={"content-encoding": encoding}))
+    result = qwen("ask", "hi")
+    assert (result.status, result.stdout) == (9, b"")
+    assert result.message

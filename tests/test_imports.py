@@ -64,11 +64,11 @@ def loaded_by(qwen: Program, *arguments: str) -> Loaded:
 
 
 PARSING = {"typer", "click", "annotated_doc", "shellingham", "typing_extensions"}
-SENDING = {"httpx", "idna", "brotli", "brotlicffi", "zstandard"}
-"""httpx, and what it takes with it where that is installed; the system's certificates are used, not certifi's."""
+SENDING = {"httpx", "httpcore", "h11", "certifi", "idna", "brotli", "brotlicffi", "zstandard"}
+"""httpx, and what it takes with it where that is installed."""
 
 NEVER = (
-    *("rich", "pygments", "pydantic", "keyring", "secretstorage", "jeepney", "certifi", "cryptography"),
+    *("rich", "pygments", "pydantic", "keyring", "secretstorage", "jeepney", "cryptography"),
     *("asyncio", "anyio", "sniffio", "trio", "httpx._main", "importlib.metadata", "importlib_metadata"),
     *("concurrent", "multiprocessing", "unittest", "doctest", "pdb", "sqlite3", "xml", "ctypes", "pkg_resources"),
     "qwen_cli.sandbox",

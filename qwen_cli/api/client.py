@@ -11,12 +11,12 @@ from qwen_cli import __version__
 from qwen_cli.api import network_errors, retrying
 from qwen_cli.api.api_errors import refusal
 from qwen_cli.api.credentials import Key
-from qwen_cli.api.dialling import trust
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
 from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.api.network import Backend
-from qwen_cli.api.proxies import find_proxy
-from qwen_cli.errors import InvalidUsage, ProtocolError
+from qwen_cli.api.proxies import find_proxy, shown_proxy
+from qwen_cli.api.trust import trust
+from qwen_cli.errors import InvalidUsage, ProtocolError, QwenError
 from qwen_cli.output.stderr import Notes
 
 MAX_BYTES: Final = 64 << 20
@@ -34,8 +34,9 @@ _KEEP_ALIVE: Final = 15.0
 class Reply:
     """A successful response, its body still on the way."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, proxy: str | None) -> None:
         self._response = response
+        self._proxy = proxy
         self.headers = response.headers
 
     def pieces(self) -> Iterator[bytes]:
@@ -43,7 +44,7 @@ class Reply:
         try:
             yield from decoded(self._response.iter_raw(), self.headers.get("content-encoding", ""))
         except httpx.TransportError as error:
-            raise network_errors.explain(error, self._response.request, self._response) from error
+            raise network_errors.explain(error, self._response.request, self._proxy, self._response) from error
 
     def read(self) -> bytes:
         """The whole body; ProtocolError when it is larger than `MAX_BYTES`."""
@@ -135,6 +136,8 @@ class Client:
         self.endpoint = endpoint
         self._sending = sending
         self._notes = notes
+        proxy = find_proxy(endpoint)
+        self._proxy = proxy and shown_proxy(proxy)
         headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": "gzip, deflate"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.secret}"
@@ -143,7 +146,7 @@ class Client:
         self._http = httpx.Client(
             headers=headers,
             timeout=httpx.Timeout(sending.timeout, connect=sending.connect_timeout, pool=None),
-            transport=_transport(endpoint, max_connections),
+            transport=_transport(endpoint, proxy, max_connections),
             trust_env=False,
         )
 
@@ -165,9 +168,13 @@ class Client:
     def _open(self, method: str, url: str, body: bytes | None) -> Iterator[Reply]:
         headers = {} if body is None else {"Content-Type": "application/json"}
         started = time.monotonic()
-        response = self._send(self._http.build_request(method, url, content=body, headers=headers))
         try:
-            yield Reply(response)
+            request = self._http.build_request(method, url, content=body, headers=headers)
+        except httpx.InvalidURL as error:
+            raise InvalidUsage(f"{url[:200]} is not a URL that can be asked", advice="check --base-url") from error
+        response = self._send(request)
+        try:
+            yield Reply(response, self._proxy)
         finally:
             response.close()
             self._notes.detail(f"finished in {time.monotonic() - started:.2f} s")
@@ -182,14 +189,14 @@ class Client:
             try:
                 response = self._http.send(request, stream=True)
             except httpx.TransportError as error:
-                failure = network_errors.explain(error, request)
-                if not network_errors.is_worth_retrying(error):
+                failure = network_errors.explain(error, request, self._proxy)
+                if not _is_worth_retrying(error):
                     raise failure from error
             else:
                 self._tell(response, time.monotonic() - started)
                 if response.is_success:
                     return response
-                failure = refusal(response.status_code, response.headers, _error_body(response))
+                failure = refusal(response.status_code, response.headers, _error_body(response, self._proxy))
                 if response.status_code not in retrying.STATUSES:
                     raise failure
                 retry_after = response.headers.get("retry-after")
@@ -208,8 +215,14 @@ class Client:
 _ID_HEADERS = ("x-inference-id", "x-client-request-id")
 
 
-def _transport(endpoint: Endpoint, max_connections: int) -> httpx.BaseTransport:
-    proxy = find_proxy(endpoint)
+def _is_worth_retrying(error: httpx.TransportError) -> bool:
+    """Whether nothing was sent yet and the next attempt may end otherwise."""
+    if isinstance(error, httpx.ProxyError):
+        return network_errors.proxy_status(error) in retrying.STATUSES
+    return network_errors.is_about_connecting(error) and not network_errors.is_about_certificates(error)
+
+
+def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> httpx.BaseTransport:
     is_tls = endpoint.scheme == "https"
     try:
         transport = httpx.HTTPTransport(
@@ -221,21 +234,25 @@ def _transport(endpoint: Endpoint, max_connections: int) -> httpx.BaseTransport:
                 keepalive_expiry=_KEEP_ALIVE,
             ),
         )
-    except (ValueError, ImportError, httpx.InvalidURL) as error:  # its scheme, socksio missing, its form
-        raise InvalidUsage(f"the proxy that the environment names cannot be used: {error}") from error
-    if proxy is None or proxy.startswith("http:"):
+    except ImportError as error:
+        raise InvalidUsage("a SOCKS proxy needs one more package", advice="pip install 'qwen-cli[socks]'") from error
+    except (ValueError, httpx.InvalidURL) as error:
+        raise InvalidUsage(
+            "the proxy that the environment names is not a proxy's URL", advice="it looks like http://HOST:PORT"
+        ) from error
+    if proxy is None or not proxy.startswith("https:"):  # TLS within TLS is left to httpcore
         # httpx has no public way to hand over a network backend (encode/httpx#3749).
         transport._pool._network_backend = Backend(tls=is_tls and proxy is None, tunnelled=is_tls and proxy is not None)
     return transport
 
 
-def _error_body(response: httpx.Response) -> bytes:
+def _error_body(response: httpx.Response, proxy: str | None) -> bytes:
     """What can be had of the body of an error before its time is up; its status is what counts."""
     response.request.extensions["timeout"]["read"] = _MAX_ERROR_SECONDS
     end = time.monotonic() + _MAX_ERROR_SECONDS
     body = b""
-    with suppress(httpx.TransportError, ProtocolError):
-        for piece in Reply(response).pieces():
+    with suppress(QwenError):
+        for piece in Reply(response, proxy).pieces():
             body += piece
             if len(body) > _MAX_ERROR_BYTES or time.monotonic() > end:
                 break

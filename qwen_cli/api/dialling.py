@@ -7,16 +7,14 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from qwen_cli.api.background import Background
-from qwen_cli.errors import LocalError
+from qwen_cli.api.proxies import find_proxy
+from qwen_cli.api.trust import trust
 
 if TYPE_CHECKING:
-    import ssl
-
     from qwen_cli.api.endpoint import Endpoint
 
 FRESH: Final = 20.0
@@ -52,8 +50,10 @@ class Dial:
             return connection
         try:
             return self._context.result().wrap_socket(connection, server_hostname=self.server.host)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, ValueError) and not isinstance(error, OSError):
+                raise OSError(f"no certificate can be for that name: {error}") from error
             raise
 
     def connection(self, timeout: float) -> socket.socket:
@@ -76,7 +76,9 @@ _ahead: list[Dial] = []
 
 
 def dial_ahead(endpoint: "Endpoint") -> None:
-    """Begin to connect to that endpoint, unless that has begun already."""
+    """Begin to connect to that endpoint, unless that has begun already, or a proxy is to be asked instead."""
+    if find_proxy(endpoint) is not None:
+        return
     server = Server(endpoint.host, endpoint.port, tls=endpoint.scheme == "https")
     if not (_ahead and _ahead[0].server == server):
         _ahead[:] = [Dial(server)]
@@ -94,8 +96,8 @@ def addresses(host: str, port: int) -> Sequence[Address]:
         return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))]
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:  # a label that is empty or too long
-        raise socket.gaierror(socket.EAI_NONAME, "not a valid host name") from None
+    except (UnicodeError, OverflowError) as error:  # a label that is empty or too long, a port beyond 65535
+        raise socket.gaierror(socket.EAI_NONAME, "not a valid host name") from error
     families: dict[socket.AddressFamily, list[Address]] = {}
     for family, _type, _protocol, _name, address in found:
         families.setdefault(family, []).append((family, address))  # type: ignore[arg-type]  # of an Internet family
@@ -165,45 +167,3 @@ def is_open(connection: socket.socket) -> bool:
 
         return isinstance(error, ssl.SSLWantReadError)
     return False
-
-
-@cache
-def trust() -> "Background[ssl.SSLContext]":
-    """The one TLS context of the process, under way from the first time that it is asked for."""
-    return Background(_client_context)
-
-
-def _client_context() -> "ssl.SSLContext":
-    """Trust the authorities that are configured; LocalError where they cannot be read."""
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for cafile, capath in trust_stores():
-        try:
-            context.load_verify_locations(cafile=cafile, capath=capath)
-        except OSError as error:
-            reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-            raise LocalError(f"cannot read the trusted certificates in {cafile or capath}: {reason}") from error
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def trust_stores() -> Iterator[tuple[str | None, str | None]]:
-    """Where authorities are looked for, as (file, folder), one of them None.
-
-    `SSL_CERT_FILE` and `SSL_CERT_DIR` stand for the system's stores; certifi's bundle for a system without any.
-    """
-    import ssl
-
-    cafile, capath = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if not (cafile or capath):
-        defaults = ssl.get_default_verify_paths()
-        cafile, capath = defaults.cafile, defaults.capath
-        if not (cafile or (capath and os.listdir(capath))):
-            import certifi
-
-            cafile, capath = certifi.where(), None
-    if cafile:
-        yield cafile, None
-    if capath:
-        yield None, capath

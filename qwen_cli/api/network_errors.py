@@ -9,54 +9,81 @@ import h11
 from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.errors import NetworkError, ProtocolError, QwenError
 
+_PROXY_AUTHENTICATION = 407
+
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised from, down to the operating system's own."""
+    """The error and what it was raised from, down to the operating system's own.
+
+    The pool of httpcore raises what it catches `from None`, which leaves only the context.
+    """
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
 
 
-def _caused_by(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    return next((cause for cause in causes(error) if isinstance(cause, kind)), None)
+def _is_caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in causes(error))
 
 
-def is_worth_retrying(error: httpx.TransportError) -> bool:
-    """Whether nothing was sent yet and the next attempt may end otherwise."""
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not _caused_by(
-        error, ssl.SSLCertVerificationError
-    )
+def proxy_status(error: httpx.ProxyError) -> int | None:
+    """The status with which a proxy refused to connect; httpcore tells it in the message alone."""
+    status = str(error).partition(" ")[0]
+    return int(status) if status.isdecimal() else None
 
 
-def explain(error: httpx.TransportError, request: httpx.Request, response: httpx.Response | None = None) -> QwenError:
-    """Say what went wrong on the way, and what can be done about it. `response` is one whose body was being read."""
+def is_about_connecting(error: httpx.TransportError) -> bool:
+    """Whether there was no connection yet, so that nothing was sent."""
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+
+
+def is_about_certificates(error: httpx.TransportError) -> bool:
+    return _is_caused_by(error, ssl.SSLCertVerificationError)
+
+
+def explain(
+    error: httpx.TransportError, request: httpx.Request, proxy: str | None, response: httpx.Response | None = None
+) -> QwenError:
+    """Say what went wrong on the way, and what can be done about it.
+
+    `proxy` is its host and port, where there is one; `response` is one whose body was being read.
+    """
     host = request.url.netloc.decode()
-    if isinstance(error, httpx.ConnectTimeout):
-        return NetworkError(f"no connection to {host} within the time allowed", advice="raise --connect-timeout")
+    if is_about_connecting(error):
+        return _explain_connecting(error, host, proxy)
     if isinstance(error, httpx.TimeoutException):
         return NetworkError(f"{host} fell silent for longer than allowed", advice="raise --timeout")
-    untrusted = _caused_by(error, ssl.SSLCertVerificationError)
-    if isinstance(untrusted, ssl.SSLCertVerificationError):
-        return NetworkError(
-            f"the certificate of {host} is not trusted: {untrusted.verify_message}",
-            advice="if it should be, set SSL_CERT_FILE to the certificate of its authority",
-        )
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return NetworkError(f"cannot connect to {host}: {_reason(error)}", advice="check the network and --base-url")
-    if isinstance(error, httpx.RemoteProtocolError) and _caused_by(error, h11.RemoteProtocolError):
+    if isinstance(error, httpx.RemoteProtocolError) and _is_caused_by(error, h11.RemoteProtocolError):
         ended = response is not None and response.extensions["network_stream"].ended
         if not ended:
             return ProtocolError(f"{host} does not speak HTTP: {error}")
     return NetworkError(f"the connection to {host} was cut: {_reason(error)}")
 
 
+def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | None) -> NetworkError:
+    through = f" through the proxy {proxy}" if proxy else ""
+    message = f"cannot connect to {host}{through}: {_reason(error)}"
+    advice = "check HTTPS_PROXY and NO_PROXY" if proxy else "check the network and --base-url"
+    if is_about_certificates(error):
+        message = f"the certificate of {host} is not trusted: {_reason(error)}"
+        advice = "if it should be, set SSL_CERT_FILE to the certificate of its authority"
+    elif isinstance(error, httpx.ConnectTimeout):
+        message, advice = f"no connection to {host}{through} within the time allowed", "raise --connect-timeout"
+    elif isinstance(error, httpx.ProxyError) and proxy_status(error) == _PROXY_AUTHENTICATION:
+        advice = "put its user name and password into the variable: http://USER:PASSWORD@HOST:PORT"
+    return NetworkError(message, advice=advice)
+
+
 def _reason(error: BaseException) -> str:
+    """What the operating system or OpenSSL says, in words."""
     *_, cause = causes(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
     if isinstance(cause, socket.gaierror):
-        return "its name is not known" if cause.errno == socket.EAI_NONAME else (cause.strerror or str(cause))
+        return "its name is not known" if cause.errno == socket.EAI_NONAME else "its name cannot be looked up now"
     if isinstance(cause, ssl.SSLError):
-        return f"TLS failed: {cause.reason}"
+        return f"TLS failed: {(cause.reason or 'for no reason given').replace('_', ' ').lower()}"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(cause) or type(cause).__name__

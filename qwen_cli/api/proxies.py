@@ -22,6 +22,11 @@ def find_proxy(endpoint: Endpoint) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
+def shown_proxy(proxy: str) -> str:
+    """Host and port of a proxy's URL, without the password that may stand before them."""
+    return proxy.partition("://")[2].rpartition("@")[2].partition("/")[0]
+
+
 def _settings() -> Mapping[str, str]:
     """Scheme, `all` or `no` -> its setting."""
     if sys.platform != "linux":  # elsewhere the system's settings count too

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from qwen_cli.api.credentials import Key, find_key
 from qwen_cli.api.dialling import dial_ahead
 from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
-from qwen_cli.api.proxies import find_proxy
 from qwen_cli.cli.options import PreviewOptions, VerdictOptions
 from qwen_cli.errors import IncompleteAnswer
 from qwen_cli.output.results import Output
@@ -68,8 +67,7 @@ def prepare(
     fields = build_fields(request, stream=stream)
     key = None
     if not (preview.dry_run or preview.curl):
-        if find_proxy(endpoint) is None:
-            dial_ahead(endpoint)
+        dial_ahead(endpoint)
         key = find_key(endpoint)
     messages = read_messages(words or (), prompt, StandardInput(notes.note))
     body = {"model": fields.pop("model"), "messages": messages} | fields
