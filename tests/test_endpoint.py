@@ -1,11 +1,19 @@
 """The base URL says where requests go and whose key may go with them."""
 
+import re
+import socket
+
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL, is_loopback, parse_endpoint
-from qwen_cli.errors import InvalidUsage
+from qwen_cli.api import dialling
+from qwen_cli.api.client import Client
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions, is_loopback, parse_endpoint
+from qwen_cli.errors import InvalidUsage, QwenError
+from qwen_cli.output.stderr import Notes
+from qwen_cli.request.limits import REQUEST_ID
+from tests.program import Program
 
 
 @pytest.mark.parametrize(
@@ -106,7 +114,7 @@ def test_plain_http_is_for_loopback(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["example.org", "localhost.example.org", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "2130706433", "127.1", "::2"],
+    ["example.org", "localhost.example.org", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "::2"],
 )
 def test_plain_http_to_anything_else_is_refused(host: str) -> None:
     assert not is_loopback(host)
@@ -124,3 +132,45 @@ def test_any_text_is_an_endpoint_or_a_usage_error(text: str) -> None:
         assert endpoint.scheme == "https" or endpoint.is_loopback
         assert endpoint.host
         assert 0 < endpoint.port <= 65535
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "https://a..b/v1",
+            f"https://{'x' * 64}.example/v1",
+            "https://1.2.3.400/v1",
+            "http://127.1/v1",
+            "http://2130706433/v1",
+            "https://010.0.0.1/v1",
+        ),
+        *("https://./v1", f"https://example.org/{'x' * 70_000}", "https://[::1", "https://example.org:99999/v1"),
+    ],
+    ids=lambda url: url[:24],
+)
+def test_a_base_url_without_a_host_that_can_be_is_refused(qwen: Program, url: str) -> None:
+    result = qwen("ask", "hi", env={"AIMLAPI_BASE_URL": url})
+    assert (result.status, result.stdout) == (2, b"")
+    assert "AIMLAPI_BASE_URL" in result.message
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(url=st.one_of(st.text(), st.from_regex(r"https?://[^/]{0,20}(:[0-9]{0,6})?/.{0,20}")), agent=st.text())
+def test_no_base_url_is_a_defect(monkeypatch: pytest.MonkeyPatch, url: str, agent: str) -> None:
+    """Whatever it is, it is refused, or an attempt to connect to it ends as one of the known failures."""
+
+    def nobody(_candidates: object) -> socket.socket:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(dialling, "connect", nobody)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    sending = SendingOptions(retries=0, request_id=agent if re.fullmatch(REQUEST_ID, agent) else None)
+
+    def ask() -> None:
+        endpoint = parse_endpoint(url)
+        with Client(endpoint, None, sending, Notes(quiet=True)) as client, client.post(endpoint.chat_url, b"{}"):
+            pass
+
+    with pytest.raises(QwenError):
+        ask()

@@ -51,6 +51,10 @@ def parse_endpoint(base_url: str) -> Endpoint:
     except ValueError:
         parts, port = urlsplit(""), None
     host = parts.hostname
+    if host and not _is_host(host):
+        raise InvalidUsage(f"the base URL names no host: {host[:80]} is neither a name nor an address")
+    if len(base_url) > _MAX_LENGTH:
+        raise InvalidUsage(f"the base URL is longer than {_MAX_LENGTH} characters")
     if parts.scheme not in ("http", "https") or not host or not base_url.isascii() or not base_url.isprintable():
         raise InvalidUsage("the base URL is not an http:// or https:// URL", advice=f"it looks like {DEFAULT_BASE_URL}")
     if parts.query or parts.fragment or "@" in parts.netloc or " " in base_url:
@@ -66,6 +70,21 @@ def parse_endpoint(base_url: str) -> Endpoint:
         port=port or {"http": 80, "https": 443}[parts.scheme],
         account=host if port is None else f"{host}:{port}",
     )
+
+
+_MAX_LENGTH = 8000
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an address, or a name as RFC 1123 has it, which does not end in digits."""
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        return all(0 < len(label) < 64 for label in labels) and not labels[-1].isdigit()  # noqa: PLR2004 -- RFC 1035
+    return True
 
 
 def is_loopback(host: str) -> bool:

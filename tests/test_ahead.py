@@ -1,0 +1,101 @@
+"""Dialling ahead: which command lines show where the request will go, and what a wrong guess costs."""
+
+import signal
+import socket
+import threading
+from subprocess import PIPE
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL
+from qwen_cli.cli.ahead import base_url_ahead
+from tests.api_server import ApiServer, reply
+from tests.bodies import completion
+from tests.program import Program, wait_until
+
+
+@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
+def test_a_command_that_sends_is_dialled_for(command: str) -> None:
+    assert base_url_ahead([command, "-m", "x", "hi"], {}) == DEFAULT_BASE_URL
+    assert base_url_ahead([command], {"AIMLAPI_BASE_URL": "http://localhost:1/v1"}) == "http://localhost:1/v1"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["--version"], ["key", "status"], ["sandbox", "--", "ask"], ["help", "ask"], ["what", "is", "this"]),
+        *(["ask", "--help"], ["ask", "-h"], ["ask", "hi", "--dry-run"], ["ask", "--curl", "hi"]),
+        *(["ask", "--base-url", "http://x", "hi"], ["ask", "--base-url=http://x", "hi"], ["cost", "--saved", "x"]),
+        ["ask", "--cache-only", "hi"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_dialled_for(arguments: list[str]) -> None:
+    assert base_url_ahead(arguments, {}) is None
+
+
+@pytest.mark.parametrize("name", ["BASE_URL", "DRY_RUN", "CURL", "CACHE_ONLY"])
+def test_a_variable_counts_like_its_flag(name: str) -> None:
+    assert base_url_ahead(["ask", "hi"], {f"QWEN_CLI_{name}": "1"}) is None
+    assert base_url_ahead(["ask", "hi"], {f"QWEN_CLI_{name}": ""}) == DEFAULT_BASE_URL
+
+
+@given(st.lists(st.text()), st.dictionaries(st.text(), st.text()))
+def test_no_command_line_is_a_defect(arguments: list[str], environment: dict[str, str]) -> None:
+    assert base_url_ahead(arguments, environment) in (None, DEFAULT_BASE_URL, environment.get("AIMLAPI_BASE_URL"))
+
+
+def test_a_connection_is_made_before_the_input_is_there(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    with qwen.start("ask", input=PIPE) as running:
+        wait_until(lambda: api.connections == 1, "connected")
+        assert api.requests == []
+        running.write(b"hi")
+        running.close_input()
+        assert running.finish().text == "Hello.\n"
+    assert api.connections == 1
+
+
+def test_a_wrong_guess_costs_one_connection_and_nothing_else(qwen: Program, api: ApiServer) -> None:
+    """What looks like a flag stands behind `--`, and so on: the request goes where the command line says."""
+    api.answer(reply(completion("Hello.")))
+    with ApiServer() as guessed:
+        changes = {"AIMLAPI_BASE_URL": guessed.base_url, "QWEN_CLI_MODEL": "x"}
+        result = qwen("ask", "-n", f"--base-url={api.base_url}", "hi", env=changes)
+        assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+        assert guessed.connections == 0
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "--", "hi", "--base-url")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+
+
+def test_a_failure_while_input_is_awaited_is_no_verdict(qwen: Program) -> None:
+    """A server that comes up meanwhile is asked, and nobody hears of the attempt that came too early."""
+    with ApiServer(listening=False) as late:
+        late.answer(reply(completion("Hello.")))
+        with qwen.start("ask", "--retries", "0", input=PIPE, server=late) as running:
+            threading.Event().wait(0.5)
+            late.listen()
+            running.write(b"hi")
+            running.close_input()
+            result = running.finish()
+    late.verify()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+
+
+@pytest.mark.parametrize("where", ["TLS", "a proxy"])
+def test_an_interrupt_is_heard_at_once_while_connecting_through(qwen: Program, where: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        changes = {"AIMLAPI_BASE_URL": f"https://{address}/v1"}
+        if where == "a proxy":
+            changes = {"AIMLAPI_BASE_URL": "https://elsewhere.example/v1", "HTTPS_PROXY": f"http://{address}"}
+        with qwen.start("ask", "hi", env=changes) as running:
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1)
+                running.send(signal.SIGINT)
+                result = running.finish(timeout=2)
+    assert (result.status, result.stdout, result.stderr) == (130, b"", "")
