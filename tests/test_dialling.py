@@ -3,16 +3,20 @@
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import certifi
+import httpcore
 import pytest
 
 from qwen_cli.api import trust
+from qwen_cli.api.background import Background
 from qwen_cli.api.dialling import ATTEMPT_DELAY, Address, addresses, connect
+from qwen_cli.api.network import Backend
 from qwen_cli.api.trust import TrustStore, trust_store
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
@@ -169,3 +173,22 @@ def test_the_last_refusal_is_told_when_no_address_answers() -> None:
         refusing.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             connect([(socket.AF_INET, refusing.getsockname())] * 3)
+
+
+def test_a_name_that_is_looked_up_for_ever_costs_the_connect_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit holds for name, TCP and TLS together."""
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(20) and [])
+    begun = time.monotonic()
+    with pytest.raises(httpcore.ConnectTimeout):
+        Backend(tls=False, tunnelled=False).connect_tcp("slow.example", 80, timeout=0.2)
+    assert time.monotonic() - begun < 2
+    answered.set()
+
+
+def test_without_memory_for_a_thread_the_call_is_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert Background(lambda: 5).result(0) == 5
