@@ -16,7 +16,7 @@ from tests.program import KEY, Program
 
 ASKING = ("ask", "stream", "json", "cost")
 
-COMMAND_LINE_ONLY = {"--stream", "--saved", "--period", "--balance", "--json", "--fault", "--help"}
+COMMAND_LINE_ONLY = {"--stream", "--saved", "--period", "--balance", "--json", "--fault", "--rate", "--help"}
 """What says which job is done, not how: a variable of it would change the meaning of every call."""
 
 

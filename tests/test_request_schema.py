@@ -21,134 +21,6 @@ from tests.program import KEY, Program
 
 OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
 
-NAME: Json = {"type": "string", "pattern": f"^{limits.NAME}$"}
-FUNCTION: Json = {
-    "type": "object",
-    "properties": {
-        "name": NAME,
-        "parameters": {"type": "object"},
-        "description": {"type": "string"},
-        "strict": {"type": ["boolean", "null"]},
-    },
-    "required": ["name", "parameters"],
-    "additionalProperties": False,
-}
-URL: Json = {"type": "string", "pattern": "^(https://|data:image/(jpeg|png|gif|webp);base64,)"}
-TEXT_PART: Json = {
-    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
-    "required": ["type", "text"],
-}
-IMAGE_PART: Json = {
-    "properties": {
-        "type": {"const": "image_url"},
-        "image_url": {"properties": {"url": URL, "detail": {"enum": ["low", "high", "auto"]}}, "required": ["url"]},
-    },
-    "required": ["type", "image_url"],
-}
-
-
-def number(lowest: float, highest: float | None = None, kind: str = "number") -> Json:
-    """A number between those, both included."""
-    return {"type": kind, "minimum": lowest} | ({} if highest is None else {"maximum": highest})
-
-
-TABLE: dict[str, Json] = {
-    "model": {"type": "string"},
-    "messages": {
-        "type": "array",
-        "minItems": 1,
-        "items": {
-            "properties": {
-                "role": {"enum": ["system", "user", "assistant", "tool"]},
-                "content": {
-                    "anyOf": [
-                        {"type": "string"},
-                        {"type": "array", "items": {"anyOf": [TEXT_PART, IMAGE_PART]}},
-                    ]
-                },
-            },
-            "required": ["role"],
-        },
-    },
-    "max_tokens": number(1),
-    "stream": {"type": "boolean"},
-    "stream_options": {
-        "type": "object",
-        "properties": {"include_usage": {"type": "boolean"}},
-        "required": ["include_usage"],
-    },
-    "tools": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {"type": {"const": "function"}, "function": FUNCTION},
-            "required": ["type", "function"],
-            "additionalProperties": False,
-        },
-    },
-    "tool_choice": {
-        "anyOf": [
-            {"enum": ["none", "auto", "required"]},
-            {
-                "type": "object",
-                "properties": {
-                    "type": {"const": "function"},
-                    "function": {"properties": {"name": NAME}, "required": ["name"]},
-                },
-                "required": ["type", "function"],
-            },
-        ]
-    },
-    "parallel_tool_calls": {"type": "boolean"},
-    "temperature": number(0, 2),
-    "top_p": number(0.01, 1),
-    "stop": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": 4}]},
-    "logit_bias": {"type": "object", "additionalProperties": number(-100, 100)},
-    "logprobs": {"type": "boolean"},
-    "top_logprobs": number(0, 20),
-    "frequency_penalty": number(-2, 2),
-    "presence_penalty": number(-2, 2),
-    "prediction": {
-        "type": "object",
-        "properties": {"type": {"const": "content"}, "content": {"type": "string"}},
-        "required": ["type", "content"],
-    },
-    "seed": number(1, kind="integer"),
-    "reasoning_effort": {"enum": ["low", "medium", "high"]},
-    "response_format": {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {"type": {"enum": ["text", "json_object"]}},
-                "required": ["type"],
-                "additionalProperties": False,
-            },
-            {
-                "type": "object",
-                "properties": {
-                    "type": {"const": "json_schema"},
-                    "json_schema": {
-                        "type": "object",
-                        "properties": {
-                            "name": NAME,
-                            "schema": {"type": "object"},
-                            "strict": {"type": ["boolean", "null"]},
-                            "description": {"type": "string"},
-                        },
-                        "required": ["name"],
-                        "additionalProperties": False,
-                    },
-                },
-                "required": ["type", "json_schema"],
-                "additionalProperties": False,
-            },
-        ]
-    },
-}
-"""The documented request fields, as JSON Schema."""
-
-OWN_SCHEMA: Json = {"type": "object", "properties": TABLE, "required": ["model", "messages"]}
-
 SENT_BY = {"stream_options": "include_usage", "stream": "stream"}
 """Fields whose option has another name; `stream` is a command, and a flag of `json`."""
 
@@ -183,22 +55,22 @@ with_the_document = pytest.mark.skipif(PROVIDER_SCHEMA is None, reason="the prov
 
 def violations(body: Json) -> list[str]:
     """What either schema refuses of that body, and the fields that neither of them knows."""
-    found = [f"unknown field: {name}" for name in body.keys() - TABLE.keys()]
-    for schema in (OWN_SCHEMA, PROVIDER_SCHEMA):
+    found = [f"unknown field: {name}" for name in body.keys() - limits.FIELDS.keys()]
+    for schema in (limits.BODY, PROVIDER_SCHEMA):
         if schema is not None:
             found += [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(body)]
     return found
 
 
-def test_every_field_of_the_table_has_an_option_of_its_name() -> None:
+def test_every_field_of_the_schema_has_an_option_of_its_name() -> None:
     own = {*RequestOptions._fields, *PromptOptions._fields, "stream"}
-    assert {SENT_BY.get(field, field) for field in TABLE} - own == set()
+    assert {SENT_BY.get(field, field) for field in limits.FIELDS} - own == set()
 
 
 @with_the_document
-def test_the_table_names_the_fields_of_the_providers_document() -> None:
-    assert PROVIDER_SCHEMA["properties"].keys() == TABLE.keys()
-    assert set(PROVIDER_SCHEMA["required"]) == set(OWN_SCHEMA["required"])
+def test_the_schema_names_the_fields_of_the_providers_document() -> None:
+    assert PROVIDER_SCHEMA["properties"].keys() == limits.FIELDS.keys()
+    assert set(PROVIDER_SCHEMA["required"]) == set(limits.BODY["required"])
 
 
 @with_the_document
@@ -207,7 +79,6 @@ def test_the_ranges_are_those_of_the_providers_document(field: str) -> None:
     schema = PROVIDER_SCHEMA["properties"][field]
     schema = next((part for part in schema.get("anyOf", []) if part["type"] != "null"), schema)
     assert (schema["minimum"], schema.get("maximum")) == limits.RANGES[field]
-    assert (TABLE[field]["minimum"], TABLE[field].get("maximum")) == limits.RANGES[field]
 
 
 @with_the_document

@@ -91,9 +91,9 @@ class Number(OneValue):
 
     name = "number"
 
-    def __init__(self, lowest: float, highest: float | None, *, whole: bool = False) -> None:
+    def __init__(self, lowest: float, highest: float | None, *, whole: bool = False, metavar: str = "X") -> None:
         self.lowest, self.highest, self.whole = lowest, highest, whole
-        self.metavar = "N" if whole else "X"
+        self.metavar = "N" if whole else metavar
 
     @classmethod
     def of_field(cls, field: str) -> "Number":
@@ -190,10 +190,10 @@ class Json(OneValue):
             self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
         if found is None:
             self.fail("null is no value: leave the option out to send none", param, ctx)
-        from qwen_cli.request.validation import FIELDS, OutsideLimitsError
+        from qwen_cli.request.checking import OutsideLimitsError, check_field
 
         try:
-            FIELDS[self.field](found, self.field)
+            check_field(self.field, found)
         except OutsideLimitsError as error:
             self.fail(error.message, param, ctx)
         return found

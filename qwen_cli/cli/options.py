@@ -102,6 +102,7 @@ class SandboxOptions(NamedTuple):
     """What the sandbox rehearses."""
 
     fault: list[Any] | None = None
+    rate: float | None = None
 
 
 def variable(flag: str) -> str:
@@ -239,7 +240,13 @@ OPTIONS: Mapping[str, Any] = {
             "--fault",
             from_variable=False,
             type=types.Fault(),
-            help="Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length",
+            help="Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid",
+        ),
+        rate=_option(
+            "--rate",
+            from_variable=False,
+            type=types.Number(0.01, 1_000_000, metavar="N"),
+            help="Answer N requests a second, and 429 beyond",
         ),
     ),
 }

@@ -20,4 +20,4 @@ def sandbox(
     """
     from qwen_cli.sandbox import run
 
-    return run(command or [], faults=options.fault or [])
+    return run(command or [], faults=options.fault or [], rate=options.rate)

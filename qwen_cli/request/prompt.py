@@ -95,10 +95,10 @@ def _image_part(source: str, detail: str | None) -> dict[str, Any]:
 def _image_url(source: str) -> str:
     """An https: URL or a data: URI as it is; a file as a data: URI."""
     if source.startswith(("https:", "http:", "data:")):
-        from qwen_cli.request.validation import OutsideLimitsError, image_url
+        from qwen_cli.request.checking import OutsideLimitsError, check_image_url
 
         try:
-            image_url(source, "--image")
+            check_image_url(source, "--image")
         except OutsideLimitsError as error:
             raise InvalidUsage(error.message) from None
         return source

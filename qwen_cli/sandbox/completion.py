@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_cli.sandbox.instance import smallest
+from qwen_cli.sandbox.isolation import instance_and_misfits
 
 NOW = 1767225600
 """The sandbox's one moment, 2026-01-01T00:00:00Z in Unix seconds, so that the same request has the same answer."""
@@ -15,6 +15,9 @@ CREDITS_PER_USD = 2_000_000
 PROMPT_CREDITS = 1
 COMPLETION_CREDITS = 6
 """What a token costs; the relation of credits to USD is the API's, the price is the sandbox's."""
+
+OUTSIDE = "The sandbox was told to answer outside the format that was asked for."
+"""The text of an invalid answer where the format is no schema, or one that every value fits."""
 
 REASONING = "This is a sandbox without a model: it repeats the prompt."
 
@@ -60,9 +63,13 @@ def _measure(text: str, most: float) -> tuple[str, int, bool]:
     return text, number, False
 
 
-def complete(request: Mapping[str, Any], digest: str, *, truncate: bool = False) -> Completion:
-    """Answer a request that passed `parse_request`; `digest` (hexadecimal) names it, `truncate` ends it half-way."""
-    text, function = _answer(request)
+def complete(request: Mapping[str, Any], digest: str, fault: str | None = None) -> Completion:
+    """Answer a request that passed `parse_request`; `digest` (hexadecimal) names it.
+
+    Of the faults, `length` ends the answer half-way, and `invalid` makes it another than the format asks for.
+    """
+    text, function = _answer(request, invalid=fault == "invalid")
+    truncate = fault == "length"
     budget = request.get("max_tokens", float("inf"))
     reasoning, reasoning_tokens, starved = _measure(REASONING, budget)
     whole, text_tokens, cut = _measure(text, budget - reasoning_tokens)
@@ -87,7 +94,7 @@ def complete(request: Mapping[str, Any], digest: str, *, truncate: bool = False)
 
 def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A message's content as a list of parts, whichever form it has."""
-    content = message.get("content", [])
+    content = message.get("content") or []
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
@@ -110,16 +117,18 @@ def _prompt(request: Mapping[str, Any]) -> str:
     return "\n\n".join(texts)
 
 
-def _answer(request: Mapping[str, Any]) -> tuple[str, str | None]:
+def _answer(request: Mapping[str, Any], *, invalid: bool) -> tuple[str, str | None]:
     """What the request asks for, before any limit: the content, or the arguments and name of a function to call."""
     function = _called(request)
     if function:
         name, parameters, field = function
-        return _dumps(smallest(parameters, field)), name
+        return _json_for(parameters, field, invalid=invalid), name
     response_format = request.get("response_format", {"type": "text"})
     schema = response_format.get("json_schema", {}).get("schema")
     if schema is not None:
-        text = _dumps(smallest(schema, "response_format.json_schema.schema"))
+        text = _json_for(schema, "response_format.json_schema.schema", invalid=invalid)
+    elif invalid:
+        text = OUTSIDE
     elif response_format["type"] == "text":
         text = _prompt(request)
     else:
@@ -129,10 +138,16 @@ def _answer(request: Mapping[str, Any]) -> tuple[str, str | None]:
     return text[: min((end for end in ends if end >= 0), default=len(text))], None
 
 
+def _json_for(schema: dict[str, Any], field: str, *, invalid: bool) -> str:
+    instance, misfits = instance_and_misfits(schema, field)
+    values = misfits if invalid else [instance]
+    return _dumps(values[0]) if values else OUTSIDE
+
+
 def _called(request: Mapping[str, Any]) -> tuple[str, dict[str, Any], str] | None:
     """Name, parameters and the parameters' field, of the function that `tool_choice` demands; None for no call."""
     choice = request.get("tool_choice", "auto")
-    for index, tool in enumerate(request.get("tools", [])):
+    for index, tool in enumerate(request.get("tools", ())):
         function = tool["function"]
         if choice == "required" or (isinstance(choice, dict) and choice["function"]["name"] == function["name"]):
             return function["name"], function["parameters"], f"tools.{index}.function.parameters"

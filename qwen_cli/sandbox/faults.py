@@ -1,11 +1,12 @@
-"""The failures that the sandbox can rehearse, and the order in which it does."""
+"""The failures that the sandbox can rehearse: in a given order, or beyond a rate."""
 
 import re
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length")
+FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length", "invalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,24 @@ class FaultSchedule:
                 del self._faults[0]
                 self._dealt = 0
             return None
+
+
+class RateLimit:
+    """A token bucket: `rate` requests a second, and as many at once after a quiet second; safe to ask from threads."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._tokens = self._burst = max(1.0, rate)
+        self._filled = time.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> float:
+        """Let one request through and return 0, or return the seconds until the next would be."""
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+            self._filled = now
+            if self._tokens < 1:
+                return (1 - self._tokens) / self._rate
+            self._tokens -= 1
+            return 0

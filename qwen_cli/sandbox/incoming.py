@@ -2,18 +2,20 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from qwen_cli.request import limits
-from qwen_cli.request.validation import MISSING, OutsideLimitsError, check_request, refuse
+from qwen_cli.request.checking import OutsideLimitsError, check_body
 
 
 class ApiError(OutsideLimitsError):
-    """An answer other than 200: its HTTP status and the message of its body."""
+    """An answer other than 200: its HTTP status, the message of its body, and header fields of its own."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = headers or {}
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -30,14 +32,10 @@ def _finite(digits: str) -> float:
 def parse_request(body: bytes) -> dict[str, Any]:
     """The request as a mapping that is within every documented limit, or an ApiError: 400, or 404 for another model."""
     try:
-        request = json.loads(body.decode("utf-8"), parse_float=_finite, parse_constant=_no_constant)
+        request: dict[str, Any] = json.loads(body.decode("utf-8"), parse_float=_finite, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"body: Expected JSON in UTF-8, Received something else: {error}") from None
-    if not isinstance(request, dict):
-        refuse("body", "an object", request)
-    check_request(request, "")
-    if request.get("top_logprobs") is not None and request.get("logprobs") is not True:
-        refuse("logprobs", "true, because top_logprobs is set", request.get("logprobs", MISSING))
+    check_body(request)
     if request["model"] != limits.MODEL:
         raise ApiError(404, f"model: Expected {json.dumps(limits.MODEL)}, Received {json.dumps(request['model'][:60])}")
     return request

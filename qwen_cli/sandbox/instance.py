@@ -1,202 +1,251 @@
-"""The smallest instance of a JSON Schema: what the sandbox answers where the answer has to be JSON.
+"""A small instance of a JSON Schema, and a value that is none: what the sandbox answers where JSON is asked for.
 
-An instance is made with a guess at each branch of the schema and then held against the whole, so that what is returned
-is valid, never merely likely.
+Candidates are made from the common keywords, smaller ones first; the validator has the last word. It runs as a process
+of its own, because a schema can ask for any amount of work (`python -m qwen_cli.sandbox.instance`): the schema comes
+from standard input, and the two go to standard output as JSON.
 """
 
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice
-from typing import Any
+import resource
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import reduce
+from itertools import islice, product
+from typing import Any, NoReturn
 
-from qwen_cli.sandbox.incoming import ApiError
-from qwen_cli.sandbox.schema import Schema, check_schema, contains, is_valid, resolve, types
+from jsonschema_rs import ValidationError, validator_for
 
-_DEPTHS = range(1, 40)
-_STEPS = 100_000
-_TRIES = 64
-_LONGEST = 100_000
-_COMBINING = ("$ref", "allOf", "anyOf", "oneOf", "not")
+Schema = Any
+
+DEPTHS = range(30)
+LONGEST = 100_000
+"""Characters or items; a schema that asks for more is not met."""
+
+FORMATS = {
+    "date": "2026-01-01",
+    "date-time": "2026-01-01T00:00:00Z",
+    "time": "00:00:00Z",
+    "duration": "P1D",
+    "email": "a@example.org",
+    "hostname": "example.org",
+    "ipv4": "127.0.0.1",
+    "ipv6": "::1",
+    "uri": "https://example.org/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+_COMBINING = ("$ref", "allOf", "anyOf", "oneOf")
+_LEAF = ("enum", "minLength", "maxLength", "pattern", "format", "multipleOf")
+_LEAF_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _STRICTEST = dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems"), max) | dict.fromkeys(
     ("maximum", "exclusiveMaximum", "maxLength", "maxItems"), min
 )
 _TYPE_OF_KEYWORD = (
     dict.fromkeys(("properties", "required", "additionalProperties"), "object")
     | dict.fromkeys(("items", "prefixItems", "minItems"), "array")
-    | dict.fromkeys(("minLength", "maxLength", "pattern"), "string")
-    | dict.fromkeys(("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"), "number")
+    | dict.fromkeys(("minLength", "maxLength", "pattern", "format"), "string")
+    | dict.fromkeys((*_LEAF_BOUNDS, "multipleOf"), "number")
 )
+_OTHERS: tuple[Any, ...] = (None, "invalid", -1, [], {}, True)
 
 
-class _GaveUpError(Exception):
-    """The search has taken more steps than an answer is worth."""
+class NotFoundError(Exception):
+    """There is no instance to be had. `place` leads to what is wrong in the schema."""
+
+    def __init__(self, expected: str, place: Iterable[str | int] = ()) -> None:
+        super().__init__(expected)
+        self.place = list(place)
 
 
-def smallest(schema: Mapping[str, Any], field: str) -> Any:
-    """A smallest value that is valid against `schema`, an object where the schema leaves that open.
+def _never_fetch(uri: str) -> NoReturn:
+    raise ValueError(f"{uri} is not fetched")
 
-    `field` is the schema's dotted name, for the ApiError 400 when it is no schema or no instance was found.
+
+def find(schema: Schema) -> tuple[Any, list[Any]]:
+    """A valid value, an object where the schema leaves that open, and one invalid value unless there is none.
+
+    Raises NotFoundError for what is no schema, or one that none of the candidates fits.
     """
-    check_schema(schema, field)
-    search = _Search(schema)
+    try:
+        validator = validator_for(schema, validate_formats=True, retriever=_never_fetch)
+    except ValidationError as error:
+        raise NotFoundError(f"a JSON Schema ({error.message})", error.instance_path) from None
     try:
         # Shallow ones first, so that a schema that contains itself comes to an end.
-        for depth in _DEPTHS:
-            for instance in search.instances(schema, depth, default="object"):
-                return instance
-    except (_GaveUpError, RecursionError, OverflowError):
+        for depth in DEPTHS:
+            for instance in islice(_Candidates(schema).of(schema, depth, default="object"), 1000):
+                if validator.is_valid(instance):
+                    misfits = (value for value in _misfits(instance) if not validator.is_valid(value))
+                    return instance, list(islice(misfits, 1))
+    except (RecursionError, OverflowError, ValueError):
         pass
-    raise ApiError(400, f"{field}: Expected a schema that the sandbox finds an instance of, Received another")
+    raise NotFoundError("a schema that the sandbox finds an instance of")
 
 
-class _Search:
-    """One search for instances of `root` and of the schemas in it."""
+def _misfits(instance: Any) -> Iterator[Any]:
+    """The instance with another value for one of its members, then other values."""
+    if isinstance(instance, dict):
+        yield from ({**instance, name: other} for name in instance for other in _OTHERS)
+    yield from _OTHERS
+
+
+class _Candidates:
+    """Values that may be instances of the parts of one schema."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root
-        self._steps = _STEPS
 
-    def instances(self, schema: Schema, depth: int, *, default: str = "null") -> Iterator[Any]:
-        """Valid instances of `schema` that nest at most `depth` deep, smaller ones first."""
+    def of(self, schema: Schema, depth: int, *, default: str = "null") -> Iterator[Any]:
+        """Candidates that nest at most `depth` deep, smaller ones first."""
         for flat in self._flatten(schema, depth):
-            for instance in islice(self._candidates(flat, depth, default), _TRIES):
-                if is_valid(instance, schema, self._root):
-                    yield instance
+            if "const" in flat or "enum" in flat:
+                yield from [flat["const"]] if "const" in flat else flat["enum"]
+                continue
+            yield from flat.get("examples", ())
+            implied = [kind for name, kind in _TYPE_OF_KEYWORD.items() if name in flat][:1]
+            for kind in _types(flat) if "type" in flat else implied or [default]:
+                yield from self._of_type(kind, flat, depth)
+            if "type" not in flat and not implied:
+                yield from (None, 0, "", [], {})
 
     def _flatten(self, schema: Schema, depth: int) -> Iterator[dict[str, Any]]:
         """Each way through the combining keywords, as one schema without them."""
-        self._steps -= 1
-        if self._steps < 0:
-            raise _GaveUpError
-        if depth <= 0 or schema is False:
+        if depth < 0 or schema is False:
             return
         if schema is True:
-            yield {}
-            return
-        branches: list[Sequence[Schema]] = [[part] for part in schema.get("allOf", ())]
+            schema = {}
+        branches = [[part] for part in schema.get("allOf", ())]
         branches += [schema[name] for name in ("anyOf", "oneOf") if name in schema]
-        if "$ref" in schema:
-            branches.append([resolve(schema["$ref"], self._root)])
+        branches += [[self._resolve(schema["$ref"])]] if "$ref" in schema else []
         plain = {name: value for name, value in schema.items() if name not in _COMBINING}
-        yield from self._combine(plain, branches, depth - 1 if branches else depth)
+        for way in product(*branches):
+            for parts in product(*(self._flatten(part, depth - 1) for part in way)):
+                yield reduce(_merge, parts, plain)
 
-    def _combine(
-        self, plain: dict[str, Any], branches: Sequence[Sequence[Schema]], depth: int
-    ) -> Iterator[dict[str, Any]]:
-        if not branches:
-            yield plain
-            return
-        for alternative in branches[0]:
-            for flat in self._flatten(alternative, depth):
-                yield from self._combine(_merge(plain, flat), branches[1:], depth)
+    def _resolve(self, reference: str) -> Schema:
+        """The part that a local reference names; what the validator took for another kind names nothing here."""
+        part = self._root
+        for step in reference.removeprefix("#").split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            part = part.get(name, False) if isinstance(part, dict) else part[int(name)]
+        return part if reference.startswith("#") else False
 
-    def _candidates(self, flat: Mapping[str, Any], depth: int, default: str) -> Iterator[Any]:
-        """Values worth holding against the schema, smallest first."""
-        if "const" in flat:
-            yield flat["const"]
-            return
-        if "enum" in flat:
-            yield from flat["enum"]
-            return
-        implied = [kind for name, kind in _TYPE_OF_KEYWORD.items() if name in flat][:1]
-        kinds = types(flat) if "type" in flat else implied or [default]
-        for kind in kinds:
-            yield from islice(self._of_type(kind, flat, depth), _TRIES // 2)
-        if "default" in flat:
-            yield flat["default"]
-        yield from flat.get("examples", ())
-        if "type" not in flat and not implied:
-            yield from (None, 0, "", [], {})
-
-    def _of_type(self, kind: str, flat: Mapping[str, Any], depth: int) -> Iterator[Any]:
+    def _of_type(self, kind: str, flat: dict[str, Any], depth: int) -> Iterator[Any]:
         if kind == "object":
-            yield from self._objects(flat, depth)
+            yield from self._objects(flat, depth - 1)
         elif kind == "array":
-            yield from self._arrays(flat, depth)
-        elif kind == "string":
-            shortest = int(flat.get("minLength", 0))
-            yield from ("a" * length for length in range(shortest, min(shortest + _TRIES, _LONGEST)))
-        elif kind == "boolean":
-            yield from (False, True)
-        elif kind == "null":
-            yield None
+            yield from self._arrays(flat, depth - 1)
+        elif kind in {"boolean", "null"}:
+            yield from (False, True) if kind == "boolean" else (None,)
         else:
-            yield from _numbers(flat, whole=kind == "integer")
+            makers = {"string": _strings, "number": _numbers, "integer": _integers}
+            own = validator_for(
+                {name: flat[name] for name in (*_LEAF, *_LEAF_BOUNDS) if name in flat} | {"type": kind},
+                validate_formats=True,
+            )
+            yield from islice(filter(own.is_valid, makers[kind](flat)), 8)
 
-    def _objects(self, flat: Mapping[str, Any], depth: int) -> Iterator[dict[str, Any]]:
-        """The required properties alone, then with one optional property each, then with all."""
-        properties = flat.get("properties", {})
-        members: dict[str, Any] = {}
-        for name in flat.get("required", ()):
-            inner = properties.get(name, flat.get("additionalProperties", True))
-            for instance in islice(self.instances(inner, depth - 1), 1):
-                members[name] = instance
-            if name not in members:
-                return
-        yield members
-        optional = {
-            name: instance
-            for name, inner in properties.items()
-            if name not in members
-            for instance in islice(self.instances(inner, depth - 1), 1)
-        }
-        yield from (members | {name: instance} for name, instance in optional.items())
-        yield members | optional
+    def _objects(self, flat: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+        """The required properties alone, then with each optional one, then with all."""
+        properties, others = flat.get("properties", {}), flat.get("additionalProperties", True)
 
-    def _arrays(self, flat: Mapping[str, Any], depth: int) -> Iterator[list[Any]]:
-        """The fewest items allowed, then one more."""
-        fewest = int(flat.get("minItems", 0))
-        unique = flat.get("uniqueItems", False)
-        prefix = flat.get("prefixItems", [])
-        if fewest > _LONGEST:
+        def found(names: Iterable[str]) -> dict[str, Any]:
+            """The first candidate for each of these properties that has one."""
+            firsts = {name: islice(self.of(properties.get(name, others), depth), 1) for name in names}
+            return {name: value for name, first in firsts.items() for value in first}
+
+        needed = dict.fromkeys(flat.get("required", ()))
+        required = found(needed)
+        if len(required) == len(needed):
+            yield required
+            optional = found(name for name in properties if name not in needed)
+            yield from (required | {name: value} for name, value in optional.items())
+            yield required | optional
+
+    def _arrays(self, flat: dict[str, Any], depth: int) -> Iterator[list[Any]]:
+        """The fewest items allowed."""
+        fewest, prefix = int(flat.get("minItems", 0)), flat.get("prefixItems", [])
+        if fewest > LONGEST or depth < 0:
             return
-        for length in (fewest, fewest + 1):
-            items: list[Any] = []
-            for index in range(length):
-                if index > len(prefix) and not unique:
-                    items += [items[-1]] * (length - index)
-                    break
-                inner = prefix[index] if index < len(prefix) else flat.get("items", True)
-                members = self.instances(inner, depth - 1)
-                items += islice((item for item in members if not unique or not contains(items, item)), 1)
-                if len(items) <= index:
-                    return
-            yield items
+        items = [value for part in prefix[:fewest] for value in islice(self.of(part, depth), 1)]
+        more = fewest - len(items)
+        values = self.of(flat.get("items", True), depth) if more else iter(())
+        if flat.get("uniqueItems"):
+            different: list[Any] = []
+            for value in values:
+                different += [value] if len(different) < more and value not in different else []
+            yield items + different
+        else:
+            yield items + [value for value in islice(values, 1) for _ in range(more)]
 
 
-def _numbers(flat: Mapping[str, Any], *, whole: bool) -> Iterator[int | float]:
-    """Zero, then numbers at and beyond each bound."""
-    yield 0
+def _strings(flat: dict[str, Any]) -> Iterator[str]:
+    if "format" in flat:
+        yield FORMATS.get(flat["format"], "")
+    shortest = int(flat.get("minLength", 0))
+    if shortest <= LONGEST:
+        yield from (character * length for length in range(shortest, shortest + 9) for character in "a0A")
+
+
+def _numbers(flat: dict[str, Any]) -> Iterator[float]:
+    """Zero, then numbers at, beyond and between the bounds."""
     low = max(flat.get("minimum", -math.inf), flat.get("exclusiveMinimum", -math.inf))
     high = min(flat.get("maximum", math.inf), flat.get("exclusiveMaximum", math.inf))
-    if low > -math.inf and high < math.inf and not whole:
+    yield from _integers(flat)
+    if math.isfinite(low) and math.isfinite(high):
         yield from (low, high, (low + high) / 2)
+
+
+def _integers(flat: dict[str, Any]) -> Iterator[int | float]:
+    """Zero, then multiples at and beyond each bound."""
+    yield 0
     step = flat.get("multipleOf", 1)
-    if low > -math.inf:
-        first = math.ceil(low / step)
-        yield from ((first + more) * step for more in count())
-    else:
-        first = math.floor(high / step) if high < math.inf else 0
-        yield from ((first - less) * step for less in count())
+    for name in _LEAF_BOUNDS:
+        if name in flat:
+            nearest = (math.floor if "ax" in name else math.ceil)(flat[name] / step)
+            yield from ((nearest + more) * step for more in (0, 1, -1, 2, -2))
+
+
+def _types(schema: dict[str, Any]) -> list[str]:
+    kind: str | list[str] = schema["type"]
+    return [kind] if isinstance(kind, str) else kind
 
 
 def _merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """One schema for what is valid against both."""
     merged = one | other
     for name in one.keys() & other.keys():
+        mine, theirs = one[name], other[name]
         if name in _STRICTEST:
-            merged[name] = _STRICTEST[name](one[name], other[name])
+            merged[name] = _STRICTEST[name](mine, theirs)
         elif name == "required":
-            merged[name] = [*one[name], *other[name]]
+            merged[name] = [*mine, *theirs]
         elif name == "enum":
-            merged[name] = [value for value in one[name] if contains(other[name], value)]
+            merged[name] = [value for value in mine if value in theirs]
         elif name == "type":
-            kinds = [kind for kind in types(one) if kind in types(other)]
-            every = {*types(one), *types(other)}
-            merged[name] = kinds or (["integer"] if {"integer", "number"} <= every else [])
+            kinds, others = _types(one), _types(other)
+            both = [kind for kind in kinds if kind in others]
+            merged[name] = both or (["integer"] if {"integer", "number"} <= {*kinds, *others} else [])
         elif name == "properties":
-            both = {key: {"allOf": [one[name][key], other[name][key]]} for key in one[name].keys() & other[name].keys()}
-            merged[name] = one[name] | other[name] | both
+            shared = {key: {"allOf": [mine[key], theirs[key]]} for key in mine.keys() & theirs.keys()}
+            merged[name] = mine | theirs | shared
         elif name == "items":
-            merged[name] = {"allOf": [one[name], other[name]]}
+            merged[name] = {"allOf": [mine, theirs]}
     return merged
+
+
+def main() -> None:
+    """Read a schema, write its instance and misfit, or what was wrong with it; within a second and a gigabyte."""
+    for limit, most in ((resource.RLIMIT_CPU, 1), (resource.RLIMIT_AS, 1 << 30), (resource.RLIMIT_CORE, 0)):
+        with suppress(ValueError, OSError):  # not every system knows every limit
+            resource.setrlimit(limit, (most, most))
+    try:
+        outcome: Any = find(json.load(sys.stdin))
+    except NotFoundError as error:
+        outcome = {"expected": str(error), "place": error.place}
+    json.dump(outcome, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -37,7 +37,7 @@ def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
 _MISLEADING = ("QWEN_CLI_BASE_URL", "AIMLAPI_KEY", "AIML_API_KEY")
 
 
-def run(command: Sequence[str], *, faults: Sequence[Fault] = ()) -> int:
+def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | None = None) -> int:
     """Run `command` against a sandbox of its own and return its status: 128+N after signal N, 126 or 127 for no start.
 
     An interrupt is the command's to handle, SIGTERM and SIGHUP are passed on to it. Without a command the sandbox says
@@ -45,7 +45,7 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = ()) -> int:
     """
     # A program of one request may do without; a server may not.
     gc.enable()
-    with serving(faults=faults) as base_url:
+    with serving(faults=faults, rate=rate) as base_url:
         if not command:
             _announce(base_url)
         # A client that hangs up must not end the sandbox. The command gets the default back: Popen restores it.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import socket
 import sys
@@ -17,10 +18,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from qwen_cli.request import limits
-from qwen_cli.request.validation import OutsideLimitsError
+from qwen_cli.request.checking import OutsideLimitsError
 from qwen_cli.sandbox.account import Account, models, timestamp
 from qwen_cli.sandbox.completion import CREDITS_PER_USD, Completion, chunks, complete, half, response
-from qwen_cli.sandbox.faults import Fault, FaultSchedule
+from qwen_cli.sandbox.faults import Fault, FaultSchedule, RateLimit
 from qwen_cli.sandbox.incoming import ApiError, parse_request
 
 LARGEST_BODY = 64 * 1024 * 1024
@@ -28,8 +29,10 @@ LARGEST_BODY = 64 * 1024 * 1024
 
 _CHAT = ("/v1/chat/completions", "/chat/completions")
 _METHODS = dict.fromkeys(_CHAT, "POST") | dict.fromkeys(("/v1/models", "/v2/billing", "/v2/usage/detail"), "GET")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, _LOOPBACK))})(:[0-9]+)?", re.IGNORECASE)
 _SLOW_START = 2.0
-_SLOW_CHUNK = 0.2
+_SLOW_CHUNK = 0.1
 _GARBAGE = b'{"id": "chatcmpl-\xff\xfe", garbage'
 _FAILURES = {
     "429": "Too many requests: the sandbox was told to limit the rate",
@@ -45,10 +48,12 @@ class Server(ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 512
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], rate: float | None) -> None:
         self.account = Account()
         self.faults = FaultSchedule(faults)
+        self.rate_limit = RateLimit(rate) if rate else None
         super().__init__(("127.0.0.1", 0), Handler)
+        self.hosts = {f"{name}:{self.server_address[1]}" for name in _LOOPBACK}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error; anything else is a defect and stays visible."""
@@ -57,9 +62,9 @@ class Server(ThreadingTCPServer):
 
 
 @contextmanager
-def serving(*, faults: Sequence[Fault] = ()) -> Iterator[str]:
+def serving(*, faults: Sequence[Fault] = (), rate: float | None = None) -> Iterator[str]:
     """Serve in a thread while the context lasts; the value is the base URL, ending in `/v1`."""
-    with Server(faults) as server:
+    with Server(faults, rate) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
@@ -89,6 +94,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "qwen-cli-sandbox"
     sys_version = ""
     disable_nagle_algorithm = True
+    wbufsize = 1 << 16  # so that head and body leave together
 
     _digest = ""
     _fault: str | None = None
@@ -101,9 +107,6 @@ class Handler(BaseHTTPRequestHandler):
         # After these the position in the input is unknown.
         self.close_connection = True
         self._digest = _digest(self.requestline)
-        if code == HTTPStatus.NOT_IMPLEMENTED:
-            # The base class's word for a method that nobody knows.
-            code, message = HTTPStatus.METHOD_NOT_ALLOWED, f"method: Expected GET or POST, Received {self.command}"
         self._send_refusal(ApiError(code, message or HTTPStatus(code).phrase))
 
     def _answer(self) -> None:
@@ -116,14 +119,20 @@ class Handler(BaseHTTPRequestHandler):
         except OutsideLimitsError as error:
             self._send_refusal(error)
 
-    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 -- names of http.server
+    def __getattr__(self, name: str) -> Any:
+        """Every method is answered in the same way, those that nobody knows too."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
 
     def _route(self, body: bytes) -> None:
+        self._refuse_browsers()
         path, query = self._target()
         if path not in _METHODS:
             raise ApiError(404, f"Cannot {self.command} {path[:200]}")
         if self.command != _METHODS[path]:
-            raise ApiError(405, f"method: Expected {_METHODS[path]} for {path}, Received {self.command}")
+            message = f"method: Expected {_METHODS[path]} for {path}, Received {self.command}"
+            raise ApiError(405, message, {"Allow": _METHODS[path]})
         scheme, _, key = self.headers.get("Authorization", "").strip().partition(" ")
         if path != "/v1/models" and not (scheme.lower() == "bearer" and key.strip()):
             raise ApiError(401, "Authorization: Expected Bearer and an API key, Received none")
@@ -135,6 +144,14 @@ class Handler(BaseHTTPRequestHandler):
             report = {"/v1/models": models, "/v2/billing": account.billing, "/v2/usage/detail": account.usage}[path]
             self._send(200, _encode(report(query)))
 
+    def _refuse_browsers(self) -> None:
+        """Refuse what a page of some site sends: its `Origin`, or its own name for this address in `Host`."""
+        host, origin = self.headers.get("Host"), self.headers.get("Origin")
+        if host is not None and host.lower() not in self.server.hosts:
+            raise ApiError(403, f"Host: Expected {min(self.server.hosts)}, Received {json.dumps(host[:60])}")
+        if origin is not None and not _LOOPBACK_ORIGIN.fullmatch(origin):
+            raise ApiError(403, f"Origin: Expected none, Received {json.dumps(origin[:60])}")
+
     def _target(self) -> tuple[str, dict[str, str]]:
         """Path and query; of several values of one name the last counts."""
         try:
@@ -144,18 +161,21 @@ class Handler(BaseHTTPRequestHandler):
         return url.path, dict(parse_qsl(url.query, keep_blank_values=True))
 
     def _meet_fault(self, *, is_chat: bool) -> None:
-        self._fault = self.server.faults.take()
+        wait = self.server.rate_limit.take() if self.server.rate_limit else 0
+        self._fault = None if wait else self.server.faults.take()
         if self._fault == "slow":
             time.sleep(_SLOW_START)
-        if self._fault in _FAILURES:
+        failure = "429" if wait else self._fault
+        if failure in _FAILURES:
             if is_chat:
                 self.server.account.count_failure()
-            raise ApiError(int(self._fault), _FAILURES[self._fault])
+            headers = {"Retry-After": str(max(1, math.ceil(wait)))} if failure == "429" else {}
+            raise ApiError(int(failure), _FAILURES[failure], headers)
 
     def _chat(self, body: bytes) -> None:
         try:
             request = parse_request(body)
-            completion = complete(request, self._digest, truncate=self._fault == "length")
+            completion = complete(request, self._digest, self._fault)
         except RecursionError:
             raise ApiError(400, "body: Expected JSON of moderate depth, Received a deeper one") from None
         self.server.account.charge(completion)
@@ -184,6 +204,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send_head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"} | framing)
         for event in events:
             self._send_event(event, chunked=chunked)
+            self.wfile.flush()
             if self._fault == "slow":
                 time.sleep(_SLOW_CHUNK)
         if self._fault == "cut":
@@ -208,19 +229,16 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _send_refusal(self, error: OutsideLimitsError) -> None:
-        path = getattr(self, "path", "")
         body = {
             "message": error.message,
-            "path": path,
+            "path": getattr(self, "path", ""),
             "requestId": self._request_id(),
             "statusCode": error.status,
             "timestamp": timestamp(),
         }
-        headers = {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else {}
+        headers = dict(error.headers) if isinstance(error, ApiError) else {}
         if self.close_connection:
             headers["Connection"] = "close"
-        if error.status == HTTPStatus.METHOD_NOT_ALLOWED and path in _METHODS:
-            headers["Allow"] = _METHODS[path]
         self._fault = None
         self._send(error.status, _encode(body), headers)
         if self.close_connection:
@@ -279,6 +297,7 @@ class Handler(BaseHTTPRequestHandler):
         """Read on for a moment: closing with unread input resets the connection, and the refusal with it."""
         self.connection.settimeout(2)
         with suppress(OSError):
+            self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
             while self.rfile.read1(1 << 16):
                 pass
