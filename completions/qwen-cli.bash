@@ -104,7 +104,8 @@ text --period ! --period --saved --balance
     esac
     case $1 in
         'sandbox') options+='
-words:429,500,503,slow,cut,garbage,length --fault !
+words:429,500,503,slow,cut,garbage,length,invalid --fault !
+text --rate ! --rate
 ' ;;
     esac
 }

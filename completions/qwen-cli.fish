@@ -25,7 +25,7 @@ function __qwen_cli_command --no-scope-shadowing
         case 'key delete'
             set valued --base-url
         case 'sandbox'
-            set valued --fault
+            set valued --fault --rate
     end
 end
 
@@ -218,4 +218,5 @@ complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --saved --
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance' -l period -x -d 'What this key spent, by model'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance --saved --period' -l balance -d 'What is left on the account'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
-complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length' -d 'Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length'
+complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length invalid' -d 'Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid'
+complete -c qwen-cli -n '__qwen_cli_at sandbox; and not __qwen_cli_given --rate' -l rate -x -d 'Answer N requests a second, and 429 beyond'
