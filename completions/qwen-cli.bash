@@ -72,7 +72,7 @@ text --request-id ! --request-id
     esac
     case $1 in
         'ask' | 'stream') options+='
-words:content,reasoning,both --show ! --show -r
+words:content,reasoning,both,calls --show ! --show -r
 - -r ! -r --show
 - --no-newline ! --no-newline
 ' ;;

@@ -153,7 +153,7 @@ end
 complete -c qwen-cli -f
 complete -c qwen-cli -n '__qwen_cli_at ""' -a ask -d 'Print the answer, once it is whole'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a stream -d 'Print the answer as it arrives'
-complete -c qwen-cli -n '__qwen_cli_at ""' -a json -d 'Print the response as JSON, byte for byte'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a json -d 'Print the response as JSON, as it came'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a cost -d 'Print what a request, saved answers or the account cost'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a key -d 'Store, show the source of, or delete the API key'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a sandbox -d 'Serve a local stand-in for the API'
@@ -205,7 +205,7 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --request-id' -l request-id -x -d 'Send it as X-Client-Request-Id'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --dry-run --curl' -l dry-run -d 'Print the request body, send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --curl --dry-run' -l curl -d 'Print a curl command, send nothing'
-complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both' -d 'Text to print'
+complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both calls' -d 'What to print; calls are tool calls alone'
 complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given -r --show' -s r -d 'The same as --show reasoning'
 complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --no-newline' -l no-newline -d 'End as the model ended, without a newline'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json; and not __qwen_cli_given --allow-incomplete' -l allow-incomplete -d 'Take what is not whole: status 0, not 8'

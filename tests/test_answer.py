@@ -7,7 +7,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.api.answer import Answer, ChunkReader, ToolCall, check_format, read_completion, verdict
+from qwen_cli.api.answer import Answer, ChunkReader, check_format, read_completion, verdict
+from qwen_cli.api.tool_calls import ToolCall
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, tool_call
 
@@ -107,14 +108,14 @@ def test_a_stream_of_chunks_is_the_same_answer_as_a_body(
     assert (content, thought) == ("".join(pieces), "".join(reasoning))
     assert as_dict(answer) | {"reasoning": thought} == as_dict(whole)
     for wanted in ("content", "reasoning"):
-        assert str(verdict(answer, wanted)) == str(verdict(whole, wanted))
+        assert str(verdict(answer, wanted, {})) == str(verdict(whole, wanted, {}))
 
 
 def test_no_later_chunk_takes_back_what_an_earlier_one_said() -> None:
     without = [chunk(usage=None, meta=None), chunk(finish_reason=None, usage={}, meta={}), chunk(choices=[])]
     answer, _, _ = read_stream([*chunks("Hello."), *without])
     assert (answer.finish_reason, answer.usage, answer.meta_usage) == ("stop", USAGE, META["usage"])
-    assert verdict(answer, "content") is None
+    assert verdict(answer, "content", {}) is None
 
 
 @pytest.mark.parametrize("told", [{"usage": USAGE}, {"meta": META}], ids=["usage", "meta"])
@@ -145,7 +146,7 @@ def fragmented_calls(draw: st.DrawFn) -> tuple[list[Json], list[str]]:
     mixed: list[Json] = []
     while any(fragments):
         mixed.append(draw(st.sampled_from([queue for queue in fragments if queue])).pop(0))
-    calls = [ToolCall(f"call_{index}", f"f{index}", [text]).as_json() for index, text in enumerate(arguments)]
+    calls = [ToolCall(f"call_{index}", f"f{index}", text).as_json() for index, text in enumerate(arguments)]
     return [chunk(delta={"tool_calls": [fragment]}) for fragment in mixed], calls
 
 
@@ -154,10 +155,10 @@ def test_fragments_of_tool_calls_in_any_order_of_calls_are_put_together(case: tu
     payloads, calls = case
     answer, _, _ = read_stream([*payloads, chunk(finish_reason="tool_calls")])
     assert [call.as_json() for call in answer.tool_calls] == calls
-    assert verdict(answer, "content") is None
+    assert verdict(answer, "content", {}) is None
 
 
-@pytest.mark.parametrize("index", [-1, 10_000, True, "0", None, []])
+@pytest.mark.parametrize("index", [-1, 10_000, True, "0", []])
 def test_the_index_of_a_fragment_is_a_small_number(index: object) -> None:
     with pytest.raises(ProtocolError, match=r"index"):
         read_stream([chunk(delta={"tool_calls": [tool_call("a", "{}", index=index)]})])
@@ -171,12 +172,13 @@ def test_the_input_of_a_custom_tool_stands_for_its_arguments() -> None:
 
 @given(st.text())
 def test_a_tool_call_is_one_line_of_json_whatever_its_arguments(arguments: str) -> None:
-    line = ToolCall("id", "name", [arguments]).as_json()
+    line = ToolCall("id", "name", arguments).as_json()
     assert "\n" not in line
     found = json.loads(line)["arguments"]
     assert found == arguments or found == json.loads(arguments)
 
 
+CALL = ToolCall("call_1", "weather", "{}")
 WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
 
 
@@ -184,7 +186,10 @@ WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
     ("changes", "wanted", "reason"),
     [
         ({}, "content", None),
-        ({"finish_reason": "anything else"}, "content", None),
+        ({"finish_reason": "tool_calls"}, "content", None),
+        ({"finish_reason": "function_call"}, "content", None),
+        ({"finish_reason": "anything else"}, "content", "'anything else'"),
+        ({"finish_reason": ""}, "content", "''"),
         ({"finish_reason": None}, "content", "without a finish reason"),
         ({"finish_reason": "length"}, "content", "raise --max-tokens"),
         ({"finish_reason": "length", "has": {"reasoning"}}, "content", "before any content came"),
@@ -193,13 +198,13 @@ WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
         ({"has": set()}, "content", "has no content"),
         ({}, "reasoning", "has no reasoning"),
         ({"has": {"content", "reasoning"}}, "reasoning", None),
-        ({"has": set(), "tool_calls": [ToolCall()]}, "content", None),
-        ({"has": set(), "tool_calls": [ToolCall()]}, "reasoning", "has no reasoning"),
-        ({"has": set(), "tool_calls": [ToolCall()], "finish_reason": "length"}, "content", "limit of tokens"),
+        ({"has": set(), "tool_calls": [CALL]}, "content", None),
+        ({"has": set(), "tool_calls": [CALL]}, "reasoning", "has no reasoning"),
+        ({"has": set(), "tool_calls": [CALL], "finish_reason": "length"}, "content", "limit of tokens"),
     ],
 )
 def test_the_verdict_says_what_an_answer_lacks(changes: Json, wanted: str, reason: str | None) -> None:
-    found = verdict(Answer(**(vars(WHOLE) | changes)), wanted)
+    found = verdict(Answer(**(vars(WHOLE) | changes)), wanted, {})
     if reason is None:
         assert found is None
     else:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 from qwen_cli.api.answer import Answer
-from qwen_cli.api.costs import FIGURES, figures, plain, read_saved, total
+from qwen_cli.api.costs import FIGURES, figures, plain, total
+from qwen_cli.api.saved import read_saved
 from qwen_cli.errors import LocalError
 from tests.api_server import ApiServer, reply
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion
@@ -79,7 +80,7 @@ def test_figures_are_plain_decimals_never_exponents(qwen: Program, api: ApiServe
 
 @pytest.mark.parametrize(
     ("figure", "reason"),
-    [("1e999", "usd_spent is not a finite number"), ("true", "usd_spent is not a number but a boolean")],
+    [("1e999", "usd_spent is too large a number"), ("true", "usd_spent is not a number but a boolean")],
 )
 def test_a_figure_that_is_none_ends_with_9(qwen: Program, api: ApiServer, figure: str, reason: str) -> None:
     body = json.dumps(completion("Hello.")).replace("0.00013", figure)
@@ -182,10 +183,13 @@ class TestSaved:
         result = qwen("cost", "--saved", "gone")
         assert (result.status, result.message) == (7, "cannot read gone: No such file or directory")
 
-    def test_no_file_at_all_is_a_usage_error(self, qwen: Program) -> None:
-        result = qwen("cost", "--saved")
-        assert result.status == 2
-        assert "--saved" in result.message
+    def test_reads_standard_input_without_operands(self, qwen: Program) -> None:
+        result = qwen("cost", "--saved", input=json.dumps(completion()))
+        assert (result.status, result.stderr) == (0, "")
+        assert result.text == "responses\t1\n" + DOCUMENTED
+        result = qwen("cost", "--saved", input="Hello.")
+        assert (result.status, result.stdout) == (7, b"")
+        assert result.message.startswith("standard input ")
 
     def test_needs_no_key(self, qwen: Program) -> None:
         qwen.file("a", json.dumps(completion()))

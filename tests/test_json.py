@@ -1,6 +1,7 @@
 """`json` passes the response through, byte for byte, and still judges it."""
 
 import json
+import socket
 import threading
 
 import pytest
@@ -31,24 +32,40 @@ ODD_BODY = (
         pytest.param(body_of("long " * 500_000), id="2.5 MB in one string"),
     ],
 )
-def test_the_body_arrives_byte_for_byte(qwen: Program, api: ApiServer, body: bytes) -> None:
+def test_the_body_arrives_byte_for_byte_with_one_newline_at_its_end(qwen: Program, api: ApiServer, body: bytes) -> None:
     api.answer(reply(body=body, headers={"content-type": "application/json"}))
     result = qwen("json", "hi")
     assert (result.status, result.stderr) == (0, "")
-    assert result.stdout == body
+    assert result.stdout == body.rstrip() + b"\n"
     assert "stream" not in api.request.json
 
 
 def test_the_first_bytes_are_out_before_the_last_are_sent(qwen: Program, api: ApiServer) -> None:
-    body = body_of("Hello.")
+    body = body_of("long " * 2000)
     seen = threading.Event()
-    api.answer((head(200, {"content-length": len(body)}) + body[:20], seen, body[20:]))
+    api.answer((head(200, {"content-length": len(body)}) + body[:5000], seen, body[5000:]))
     with qwen.start("json", "hi") as running:
-        running.wait_for(body[:20])
-        assert running.output() == body[:20]
+        running.wait_for(body[:100])
         seen.set()
         result = running.finish()
-    assert (result.status, result.stdout) == (0, body)
+    assert (result.status, result.stdout) == (0, body + b"\n")
+
+
+@pytest.mark.parametrize("cut", [10, 5000], ids=["in its first bytes", "later"])
+def test_what_arrived_of_a_body_that_is_cut_is_passed_on(qwen: Program, api: ApiServer, cut: int) -> None:
+    body = body_of("long " * 2000)
+    api.answer((head(200, {"content-length": len(body)}) + body[:cut], 0.05, FIN))
+    result = qwen("json", "hi")
+    assert (result.status, result.stdout) == (6, body[:cut])
+
+
+def test_a_small_body_and_its_newline_are_one_write(qwen: Program, api: ApiServer) -> None:
+    body = body_of("Hello.")
+    api.answer((head(200, {"content-length": len(body)}) + body[:20], 0.05, body[20:60], 0.05, body[60:]))
+    read, write = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with read, write:
+        assert qwen("json", "hi", stdout=write.fileno()).status == 0
+        assert read.recv(1 << 16) == body + b"\n"
 
 
 def test_pretty_indents_and_leaves_text_readable(qwen: Program, api: ApiServer) -> None:
@@ -64,15 +81,22 @@ def test_a_terminal_gets_it_indented_unless_told_otherwise(qwen: Program, api: A
     indented = qwen("json", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
     assert b'\r\n      "message": {\r\n' in indented.terminal
     passed = qwen("json", "--no-pretty", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
-    assert passed.terminal == json.dumps(completion("Hello.")).encode()
+    assert passed.terminal == json.dumps(completion("Hello.")).encode() + b"\r\n"
 
 
-def test_a_terminal_never_obeys_a_raw_control_character_of_the_body(qwen: Program, api: ApiServer) -> None:
-    api.answer(*[reply(completion("\x9b2J\x1b[2J"))] * 2)
-    for flag in ("--pretty", "--no-pretty"):
-        shown = qwen("json", flag, "hi", terminal=TERMINAL, env={"TERM": "dumb"}).terminal
-        assert b"\x1b" not in shown
-        assert "\x9b".encode() not in shown
+@pytest.mark.parametrize("flags", [("--pretty",), ("--no-pretty",), ("--stream",)], ids=" ".join)
+def test_json_on_a_terminal_is_valid_and_nothing_in_it_is_obeyed(
+    qwen: Program, api: ApiServer, flags: tuple[str, ...]
+) -> None:
+    content = "\x9b2J\x1b[2J\x7f\u202e"
+    body = json.dumps(chunk(content, finish_reason="stop") if flags == ("--stream",) else completion(content))
+    raw = body.encode().decode("raw_unicode_escape").replace("\x1b", "\\u001b").replace("{", "{\r\n", 1).encode()
+    api.answer(stream(b"data: " + raw.replace(b"\r\n", b"") + b"\n\n") if flags == ("--stream",) else reply(body=raw))
+    result = qwen("json", *flags, "hi", terminal=TERMINAL, env={"TERM": "dumb"})
+    shown = result.terminal.decode()
+    assert result.status == 0
+    assert not set(shown) & {"\x1b", "\x9b", "\x7f", "\u202e"}
+    assert json.loads(shown) == json.loads(body)
 
 
 def test_stream_prints_one_chunk_per_line_as_it_was_sent(qwen: Program, api: ApiServer) -> None:
@@ -137,9 +161,9 @@ def test_a_file_is_replaced_by_the_whole_body_only(qwen: Program, api: ApiServer
     body = body_of("Hello.")
     api.answer(reply(body=body), (head(200, {"content-length": len(body)}) + body[:30], 0.05, FIN))
     result = qwen("json", "-o", "body.json", "hi")
-    assert (result.status, result.stdout, qwen.files()) == (0, b"", {"body.json": body})
+    assert (result.status, result.stdout, qwen.files()) == (0, b"", {"body.json": body + b"\n"})
     result = qwen("json", "-o", "body.json", "hi")
-    assert (result.status, qwen.files()) == (6, {"body.json": body})
+    assert (result.status, qwen.files()) == (6, {"body.json": body + b"\n"})
 
 
 def test_usage_is_told_beside_the_body(qwen: Program, api: ApiServer) -> None:
@@ -154,3 +178,36 @@ def test_a_long_content_is_judged_without_being_kept(qwen: Program, api: ApiServ
     result = qwen("json", "hi")
     assert (result.status, len(result.stdout) > 3_000_000) == (8, True)
     assert "--max-tokens" in result.message
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "12345678901234567890123", "0.10000000000000000000001", "1E+2"])
+def test_pretty_leaves_numbers_as_they_were_written(qwen: Program, api: ApiServer, number: str) -> None:
+    body = json.dumps(completion("Hello.", n=7)).replace('"n": 7', f'"n": {number}').encode()
+    api.answer(reply(body=body))
+    result = qwen("json", "--pretty", "hi")
+    assert (result.status, result.stderr) == (0, "")
+    assert f'"n": {number}\n' in result.text
+
+
+@pytest.mark.parametrize("depth", [1, 400, 480])
+def test_a_body_that_is_nested_passes_in_every_form(qwen: Program, api: ApiServer, depth: int) -> None:
+    body = completion("Hello.", x=json.loads("[" * depth + "]" * depth))
+    api.answer(reply(body), reply(body), events([chunk("Hello.", finish_reason="stop", x=body["x"])]))
+    assert qwen("json", "hi").status == 0
+    pretty = qwen("json", "--pretty", "hi")
+    assert (pretty.status, json.loads(pretty.text)) == (0, body)
+    assert qwen("json", "--stream", "--pretty", "hi").status == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--pretty",), ("--stream",), ("--stream", "--pretty")], ids=" ".join)
+@pytest.mark.parametrize("inner", ["NaN", "-Infinity", *("[" * depth + "]" * depth for depth in (600, 960, 983, 1000))])
+def test_what_is_no_json_or_too_deep_passes_as_it_is_and_ends_with_9(
+    qwen: Program, api: ApiServer, inner: str, flags: tuple[str, ...]
+) -> None:
+    streamed = "--stream" in flags
+    whole = chunk("Hello.", finish_reason="stop", x=7) if streamed else completion("Hello.", x=7)
+    body = json.dumps(whole).replace('"x": 7', f'"x": {inner}').encode()
+    api.answer(stream(b"data: " + body + b"\n\n") if streamed else reply(body=body))
+    result = qwen("json", *flags, "hi")
+    assert (result.status, result.stdout) == (9, b"" if streamed else body + b"\n")
+    assert result.message

@@ -108,6 +108,7 @@ def test_raw_bytes_in_any_pieces_pass_unless_it_is_a_terminal(data: bytes, cuts:
         raw = RawOutput(output)
         for start, end in zip([0, *places], [*places, len(data)], strict=True):
             raw.write(data[start:end])
+        raw.end()
         if terminal:
             assert not set(output.data.decode()) & set(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
         else:

@@ -346,7 +346,7 @@ def test_a_compressed_body_reads_like_a_plain_one(qwen: Program, api: ApiServer,
     api.answer(answer, answer)
     assert qwen("ask", "hi").text == "Hello.\n"
     result = qwen("json", "hi")
-    assert (result.status, result.stdout) == (0, body)
+    assert (result.status, result.stdout) == (0, body + b"\n")
 
 
 def test_a_compressed_stream_is_printed_as_it_arrives(qwen: Program, api: ApiServer) -> None:

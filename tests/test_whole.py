@@ -96,7 +96,7 @@ class TestIncomplete:
         api.answer(answer)
         result = qwen("json", "hi")
         body = b"".join(step for step in answer if isinstance(step, bytes)).partition(b"\r\n\r\n")[2]
-        assert (result.status, result.stdout) == (8, body)
+        assert (result.status, result.stdout) == (8, body + b"\n")
         assert partial.reason in result.message
 
     def test_json_stream_passes_the_chunks_and_ends_with_8(

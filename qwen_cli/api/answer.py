@@ -1,40 +1,17 @@
 """Responses and chunks -> content, reasoning, tool calls, usage and a verdict. No I/O."""
 
-import json
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from qwen_cli.api import json_text
 from qwen_cli.api.api_errors import error_within
+from qwen_cli.api.members import JsonObject, as_object, kind_of, member, parse_json
+from qwen_cli.api.tool_calls import CallReader, ToolCall, calls_in, check_tool_choice
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
-
-JsonObject = dict[str, Any]
 
 MOST_KEPT: Final = 64 << 20
 """Characters: the most that is kept of a stream, which is printed as it comes but for what is judged at its end."""
-
-
-@dataclass(eq=False)
-class ToolCall:
-    """A function that the model wants called; `arguments` is JSON text, if the model kept to it."""
-
-    id: str | None = None
-    name: str = ""
-    fragments: list[str] = field(default_factory=list)
-
-    @property
-    def arguments(self) -> str:
-        return "".join(self.fragments)
-
-    def as_json(self) -> str:
-        """One line: `{"id":…,"name":…,"arguments":…}`, arguments parsed when they are valid JSON."""
-        arguments: Any = self.arguments
-        with suppress(ValueError):
-            arguments = json_text.loads(arguments)
-        return json.dumps(
-            {"id": self.id, "name": self.name, "arguments": arguments}, ensure_ascii=False, separators=(",", ":")
-        )
 
 
 @dataclass(eq=False)
@@ -54,6 +31,10 @@ class Answer:
     meta_usage: JsonObject | None = None
 
 
+_CALL_SIZE: Final = 64
+"""Characters that a fragment counts for beside its arguments, lest empty ones are kept without end."""
+
+
 class Delta(NamedTuple):
     """What one chunk adds."""
 
@@ -63,7 +44,7 @@ class Delta(NamedTuple):
 
 def read_completion(body: bytes) -> Answer:
     """Read the body of a whole response; ProtocolError where it is not one."""
-    response = _object(parse_json(body, "the response"), "the response")
+    response = as_object(parse_json(body, "the response"), "the response")
     if failure := error_within(response, "the response holds an error"):
         raise failure
     choice = _first_choice(response, "the response")
@@ -75,13 +56,12 @@ def read_completion(body: bytes) -> Answer:
     where = "choices[0].message"
     answer = Answer(
         content=member(message, "content", str, where) or "",
-        reasoning=member(message, "reasoning_content", str, where) or "",
+        reasoning=_reasoning(message, where),
         refusal=member(message, "refusal", str, where) or "",
         finish_reason=member(choice, "finish_reason", str, "choices[0]"),
     )
     answer.has = {name for name in ("content", "reasoning") if getattr(answer, name)}
-    for number, call in enumerate(member(message, "tool_calls", list, where) or ()):
-        _merge_call(answer.tool_calls, _object(call, f"{where}.tool_calls[{number}]"), number, where)
+    answer.tool_calls = [ToolCall(call.id, call.name, call.arguments) for call in calls_in(message, where)]
     read_usage(answer, response)
     return answer
 
@@ -91,6 +71,7 @@ class ChunkReader:
 
     def __init__(self, *, keep_content: bool) -> None:
         self._answer = Answer()
+        self._calls = CallReader()
         self._keep_content = keep_content
         self._kept: list[str] = []
         self._refusal: list[str] = []
@@ -104,7 +85,7 @@ class ChunkReader:
     def read(self, data: str) -> Delta:
         """Read the JSON of one chunk; ProtocolError where it is not one, or the error that it carries."""
         what = "a chunk of the stream"
-        chunk = _object(parse_json(data, what), what)
+        chunk = as_object(parse_json(data, what), what)
         if failure := error_within(chunk, "the stream broke off with an error"):
             raise failure
         answer = self._answer
@@ -115,7 +96,7 @@ class ChunkReader:
         where = "choices[0].delta"
         delta = member(choice, "delta", dict, "choices[0]") or {}
         content = member(delta, "content", str, where) or ""
-        reasoning = member(delta, "reasoning_content", str, where) or ""
+        reasoning = _reasoning(delta, where)
         if content:
             answer.has.add("content")
         if reasoning:
@@ -124,20 +105,18 @@ class ChunkReader:
             self._keep(self._kept, content)
         if refusal := member(delta, "refusal", str, where):
             self._keep(self._refusal, refusal)
-        for fragment in member(delta, "tool_calls", list, where) or ():
-            call = _object(fragment, f"{where}.tool_calls[]")
-            number = _index(call, f"{where}.tool_calls[]")
-            _merge_call(answer.tool_calls, call, number, where)
-            self._count(answer.tool_calls[number].fragments[-1])
+        for fragment in calls_in(delta, where, numbered=True):
+            self._count(_CALL_SIZE + len(fragment.arguments))
+            self._calls.read(fragment)
         answer.finish_reason = member(choice, "finish_reason", str, "choices[0]") or answer.finish_reason
         return Delta(content, reasoning)
 
     def _keep(self, texts: list[str], text: str) -> None:
-        self._count(text)
+        self._count(len(text))
         texts.append(text)
 
-    def _count(self, text: str) -> None:
-        self._size += len(text)
+    def _count(self, size: int) -> None:
+        self._size += size
         if self._size > MOST_KEPT:
             raise ProtocolError(f"what has to be kept of the stream is more than {MOST_KEPT >> 20} MiB")
 
@@ -145,43 +124,8 @@ class ChunkReader:
         """The answer so far; its content only if it was to be kept."""
         self._answer.content = "".join(self._kept)
         self._answer.refusal = "".join(self._refusal)
+        self._answer.tool_calls = self._calls.finish()
         return self._answer
-
-
-def parse_json(text: str | bytes, what: str) -> Any:
-    try:
-        return json_text.loads(text)
-    except ValueError as error:
-        reason = "empty" if not text.strip() else f"not JSON: {error}"
-        raise ProtocolError(f"{what} is {reason}") from None
-
-
-def _object(value: Any, where: str) -> JsonObject:
-    if not isinstance(value, dict):
-        raise ProtocolError(f"{where} is not a JSON object but {kind_of(value)}")
-    return value
-
-
-def member(parent: JsonObject, name: str, kind: type, where: str) -> Any:
-    """The member if it is there and of that kind; None where it is absent or null."""
-    value = parent.get(name)
-    if value is None or isinstance(value, kind):
-        return value
-    raise ProtocolError(f"{where}.{name} is not {_KINDS[kind]} but {kind_of(value)}")
-
-
-_KINDS: dict[type, str] = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-}
-
-
-def kind_of(value: Any) -> str:
-    return "null" if value is None else _KINDS[type(value)]
 
 
 def _first_choice(response: JsonObject, what: str) -> JsonObject | None:
@@ -189,29 +133,18 @@ def _first_choice(response: JsonObject, what: str) -> JsonObject | None:
     if choices is None and not (response.get("usage") or response.get("meta")):
         raise ProtocolError(f"{what} has no choices")
     for choice in choices or ():
-        if _object(choice, "choices[]").get("index", 0) == 0:
-            return _object(choice, "choices[]")
+        if as_object(choice, "choices[]").get("index", 0) == 0:
+            return as_object(choice, "choices[]")
     return None
 
 
-def _index(call: JsonObject, where: str) -> int:
-    index = call.get("index", 0)
-    if isinstance(index, bool) or not isinstance(index, int | float) or not 0 <= index < 10_000:  # noqa: PLR2004
-        raise ProtocolError(f"{where}.index is not a small number")
-    return int(index)
-
-
-def _merge_call(calls: list[ToolCall], part: JsonObject, index: int, where: str) -> None:
-    """Add a whole call, or a fragment of one, to the calls; a custom call's input stands for its arguments."""
-    where = f"{where}.tool_calls[{index}]"
-    while len(calls) <= index:
-        calls.append(ToolCall())
-    call = calls[index]
-    call.id = member(part, "id", str, where) or call.id
-    function = member(part, "function", dict, where) or {}
-    custom = member(part, "custom", dict, where) or {}
-    call.name = member(function or custom, "name", str, where) or call.name
-    call.fragments.append(member(function, "arguments", str, where) or member(custom, "input", str, where) or "")
+def _reasoning(message: JsonObject, where: str) -> str:
+    """The reasoning, which some servers send as `reasoning`; there, anything but a string is something else."""
+    text: str | None = member(message, "reasoning_content", str, where)
+    if text:
+        return text
+    other = message.get("reasoning")
+    return other if isinstance(other, str) else ""
 
 
 def read_usage(answer: Answer, response: JsonObject) -> None:
@@ -221,20 +154,48 @@ def read_usage(answer: Answer, response: JsonObject) -> None:
     answer.meta_usage = member(meta, "usage", dict, "meta") or answer.meta_usage
 
 
-def verdict(answer: Answer, wanted: str) -> QwenError | None:
-    """Why the answer is not whole; None when it is. `wanted`: `content` or `reasoning`."""
+COMPLETE: Final = ("stop", "tool_calls", "function_call")
+"""The finish reasons of a complete answer."""
+
+
+def verdict(answer: Answer, wanted: str, request: Mapping[str, Any]) -> QwenError | None:
+    """Why the answer is not complete, or not what the request asked for; None when it is.
+
+    `wanted`: `content`, `reasoning` or `calls`.
+    """
+    if failure := _incomplete(answer, wanted):
+        return failure
+    if failure := check_tool_choice(answer.tool_calls, request.get("tool_choice")):
+        return failure
+    if wanted == "calls":
+        return None if answer.tool_calls else ProtocolError("the answer has no tool calls")
+    if wanted not in answer.has and not (answer.tool_calls and wanted == "content"):
+        return IncompleteAnswer(f"the answer has no {wanted}")
+    if wanted == "content" and not answer.tool_calls and asks_for_json(request):
+        return check_format(answer.content, request["response_format"])
+    return None
+
+
+def _incomplete(answer: Answer, wanted: str) -> QwenError | None:
+    reason = answer.finish_reason
     if answer.refusal:
         return IncompleteAnswer(f"the model refused: {answer.refusal}")
-    if answer.finish_reason is None:
-        return IncompleteAnswer("the answer ended without a finish reason, so it is not whole")
-    if answer.finish_reason == "length":
-        spent = "" if answer.has & {wanted} else f" before any {wanted} came"
+    if reason is None:
+        return IncompleteAnswer("the answer ended without a finish reason, so it is not complete")
+    if reason == "length":
+        spent = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted} came"
         return IncompleteAnswer(f"the answer was cut at the limit of tokens{spent}", advice="raise --max-tokens")
-    if answer.finish_reason == "content_filter":
+    if reason == "content_filter":
         return IncompleteAnswer("the answer was cut by the content filter")
-    if wanted in answer.has or (answer.tool_calls and wanted == "content"):
-        return None
-    return IncompleteAnswer(f"the answer has no {wanted}")
+    if reason not in COMPLETE:
+        return IncompleteAnswer(f"the answer ended with the finish reason '{reason}', so it is not complete")
+    return None
+
+
+def asks_for_json(request: Mapping[str, Any]) -> bool:
+    """Whether the content is held against a JSON format, and so has to be kept."""
+    response_format = request.get("response_format")
+    return isinstance(response_format, dict) and response_format.get("type") in ("json_object", "json_schema")
 
 
 def check_format(content: str, response_format: Any) -> QwenError | None:

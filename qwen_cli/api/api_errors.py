@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from qwen_cli.api import json_text
 from qwen_cli.errors import CredentialsError, ProtocolError, QwenError, RefusedError, ServiceError
 
 _UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = 401, 402, 403, 404, 413, 429
@@ -32,7 +33,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> QwenError:
 
 def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
     """Explain an error that arrives in spite of a 200, in a body or an event; None when there is none."""
-    if "choices" in payload or not (payload.get("error") or ("message" in payload and "statusCode" in payload)):
+    is_own = {"message", "statusCode"} <= payload.keys()
+    if not payload.get("error") and not (is_own and (not payload.get("choices") or _status(payload["statusCode"]))):
         return None
     inner = payload.get("error")
     holders = [payload, inner] if isinstance(inner, dict) else [payload]
@@ -74,8 +76,8 @@ def _class_of(status: int) -> type[QwenError]:
 
 def _parse(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return json_text.loads(body)
+    except ValueError:
         # Gateways answer in HTML or not at all; a short plain text is worth showing.
         text = body.decode(errors="replace").strip()
         return text if text and "<" not in text and len(text) <= 300 else None  # noqa: PLR2004

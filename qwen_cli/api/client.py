@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from qwen_cli import __version__
-from qwen_cli.api import network_errors, retrying
+from qwen_cli.api import json_text, network_errors, retrying
 from qwen_cli.api.api_errors import refusal
 from qwen_cli.api.credentials import Key
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
@@ -16,7 +16,7 @@ from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.api.network import Backend
 from qwen_cli.api.proxies import find_proxy, shown_proxy
 from qwen_cli.api.trust import trust
-from qwen_cli.errors import InvalidUsage, ProtocolError, QwenError
+from qwen_cli.errors import IncompleteAnswer, InvalidUsage, ProtocolError, QwenError
 from qwen_cli.output.stderr import Notes
 
 MAX_BYTES: Final = 64 << 20
@@ -37,12 +37,14 @@ class Reply:
     def __init__(self, response: httpx.Response, proxy: str | None) -> None:
         self._response = response
         self._proxy = proxy
+        self._has_ended = False
         self.headers = response.headers
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it arrives, its content encoding undone."""
         try:
             yield from decoded(self._response.iter_raw(), self.headers.get("content-encoding", ""))
+            self._has_ended = True
         except httpx.TransportError as error:
             raise network_errors.explain(error, self._response.request, self._proxy, self._response) from error
 
@@ -56,13 +58,18 @@ class Reply:
         return bytes(body)
 
     def events(self) -> Iterator[str]:
-        """The data of each server-sent event, up to `[DONE]` or the end."""
+        """The data of each server-sent event, up to `[DONE]` or the end.
+
+        IncompleteAnswer when the end comes in the middle of an event: without a length, a cut looks like an end.
+        """
         content_type = self.headers.get("content-type", "")
         if content_type and "text/event-stream" not in content_type:
             raise ProtocolError(f"the server answered a request to stream with {content_type}, not an event stream")
         for data in read_events(self.pieces()):
             if data.strip() == "[DONE]":
                 return
+            if self._has_ended and not json_text.is_valid(data):
+                raise IncompleteAnswer("the stream ended in the middle of an event")
             yield data
 
 

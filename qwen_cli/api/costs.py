@@ -1,13 +1,13 @@
 """What answers cost: the figures of one, of many, and of the account."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from qwen_cli.api.answer import Answer, JsonObject, kind_of, member, parse_json, read_usage
-from qwen_cli.errors import LocalError, ProtocolError
-from qwen_cli.output.terminal import one_line
+from qwen_cli.api.answer import Answer
+from qwen_cli.api.members import JsonObject, kind_of, member, parse_json
+from qwen_cli.errors import ProtocolError
+from qwen_cli.output.terminal import one_line, visible_json
 
 Figures = Mapping[str, Decimal | None]
 
@@ -29,10 +29,13 @@ def _figure(source: JsonObject, name: str) -> Decimal | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProtocolError(f"{name} is not a number but {kind_of(value)}")
-    figure = Decimal(str(value))
-    if not figure.is_finite():
-        raise ProtocolError(f"{name} is not a finite number")
+    figure = Decimal(repr(value))
+    if not figure.is_finite() or figure.adjusted() > _MOST_DIGITS:
+        raise ProtocolError(f"{name} is too large a number")
     return figure
+
+
+_MOST_DIGITS: Final = 100
 
 
 def plain(figure: Decimal | None) -> str:
@@ -66,7 +69,7 @@ def as_json(values: Any) -> str:
     """The same as one JSON object, null for what is not known, numbers as plain as in the lines."""
     import json
 
-    return _to_json(values, json.dumps) + "\n"
+    return visible_json(_to_json(values, json.dumps)) + "\n"
 
 
 def _to_json(value: Any, dumps: Callable[..., str]) -> str:
@@ -95,68 +98,6 @@ def total(answers: Iterable[Answer]) -> tuple[dict[str, Any], list[str]]:
         if 0 < count < responses
     ]
     return {"responses": Decimal(responses)} | sums, notes
-
-
-def read_saved(text: str, name: str) -> Iterator[Answer]:
-    """The answers in saved output of `json`: bodies and chunk lines, any number, in any layout.
-
-    Chunks that follow each other with the same id are one answer.
-    """
-    chunks: Answer | None = None
-    chunk_id: Any = None
-    for offset, document in _documents(text, name):
-        if not isinstance(document, dict) or not {"choices", "usage", "meta"} & document.keys():
-            raise LocalError(f"{name} holds something else than a saved response at character {offset}")
-        answer = _usage_of(document, name)
-        if document.get("object") != "chat.completion.chunk":
-            if chunks is not None:
-                yield chunks
-                chunks = None
-            yield answer
-        elif chunks is None or document.get("id") != chunk_id:
-            if chunks is not None:
-                yield chunks
-            chunks, chunk_id = answer, document.get("id")
-        else:
-            chunks.usage = answer.usage or chunks.usage
-            chunks.meta_usage = answer.meta_usage or chunks.meta_usage
-    if chunks is not None:
-        yield chunks
-
-
-def _usage_of(document: JsonObject, name: str) -> Answer:
-    answer = Answer()
-    try:
-        read_usage(answer, document)
-        figures(answer)
-    except ProtocolError as error:
-        raise LocalError(f"{name} is not saved output of json: {error}") from None
-    return answer
-
-
-def _documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Each JSON value of the text and where it begins."""
-    import json
-
-    decoder = json.JSONDecoder()
-    position = _after_space(text, 0)
-    while position < len(text):
-        try:
-            document, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            line = text.count("\n", 0, position) + 1
-            raise LocalError(f"{name} is not saved output of json: {reason} in the value at line {line}") from None
-        yield position, document
-        position = _after_space(text, end)
-
-
-def _after_space(text: str, position: int) -> int:
-    found = _NO_SPACE.search(text, position)
-    return found.start() if found else len(text)
-
-
-_NO_SPACE = re.compile(r"[^ \t\r\n]")
 
 
 def read_balance(body: bytes) -> Figures:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from qwen_cli.api.answer import Answer, ChunkReader, Delta, check_format, read_completion, verdict
+from qwen_cli.api.answer import Answer, ChunkReader, Delta, asks_for_json, read_completion, verdict
 from qwen_cli.api.client import Client, Reply
 from qwen_cli.api.json_text import encode
-from qwen_cli.errors import NetworkError, QwenError
+from qwen_cli.errors import IncompleteAnswer, NetworkError, QwenError
 from qwen_cli.output.stderr import Notes
 
 _WAITING = "waiting for the answer"
@@ -41,10 +41,12 @@ class Exchange(NamedTuple):
                     if wait.lasts and any(getattr(delta, name) for name in wanted):
                         wait.over()
                     yield data, delta
-            except NetworkError as error:
-                if not reader.is_finished:
+            except (NetworkError, IncompleteAnswer) as error:
+                if reader.is_finished:
+                    self.notes.note(f"the answer is complete, but its usage may be missing: {error}")
+                elif isinstance(error, NetworkError):
                     raise
-                self.notes.note(f"the answer is complete, but its usage may be missing: {error}")
+                # Otherwise what is missing is the finish reason, as the verdict will say.
 
     def _send(self) -> AbstractContextManager[Reply]:
         return self.client.post(self.client.endpoint.chat_url, encode(self.body))
@@ -52,12 +54,8 @@ class Exchange(NamedTuple):
     @property
     def wants_json(self) -> bool:
         """Whether the content is held against a JSON format, and so has to be kept."""
-        response_format = self.body.get("response_format")
-        return isinstance(response_format, dict) and response_format.get("type") in ("json_object", "json_schema")
+        return asks_for_json(self.body)
 
     def verdict(self, answer: Answer, wanted: str) -> QwenError | None:
-        """Why the answer is not what was asked for; None when it is. `wanted`: `content` or `reasoning`."""
-        failure: QwenError | None = verdict(answer, wanted)
-        if failure is None and self.wants_json and not answer.tool_calls and wanted == "content":
-            failure = check_format(answer.content, self.body["response_format"])
-        return failure
+        """Why the answer is not what was asked for; None when it is. `wanted`: `content`, `reasoning` or `calls`."""
+        return verdict(answer, wanted, self.body)

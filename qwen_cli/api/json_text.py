@@ -1,7 +1,11 @@
 """JSON as RFC 8259 has it: no NaN, no infinity. Every way to be wrong is a ValueError with a message of one line."""
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
+
+MAX_DEPTH: Final = 500
+"""Arrays and objects within each other: more than anybody sends, and so few that no way of handling them overflows."""
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -14,10 +18,96 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 def loads(text: str | bytes) -> Any:
     """The value of a JSON text, or of its UTF-8 bytes."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"it is not UTF-8 at byte {error.start}") from None
+    start = len(text) - len(text.lstrip(_WHITESPACE))
+    value, end = load_at(text, start)
+    if rest := text[end:].strip(_WHITESPACE):
+        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+    return value
+
+
+_WHITESPACE: Final = " \t\r\n"
+
+
+def load_at(text: str, start: int) -> tuple[Any, int]:
+    """The value that begins at `start`, and where it ends."""
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        value, end = _DECODER.raw_decode(text, start)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        raise ValueError("it holds a number of too many digits" if "digits" in str(error) else str(error)) from None
+    if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
+        _check_depth(value)
+    return value, end
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [value for values in inner for value in values]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
+
+
+_LEXEME = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\s\[\]{},:"]++|[\[\]{},:]')
+
+
+def reformatted(text: str, *, indent: int | None = None) -> str:
+    """A valid JSON text with other white space: compact, or indented. Its numbers stay as they are written."""
+    parts: list[str] = []
+    level = 0
+
+    def break_line() -> None:
+        if indent is not None:
+            parts.append("\n" + " " * (indent * level))
+
+    for match in _LEXEME.finditer(text):
+        lexeme = match[0]
+        if lexeme in "]}":
+            level -= 1
+            if parts[-1] not in ("[", "{"):
+                break_line()
+        elif parts and parts[-1] in ("[", "{"):
+            break_line()
+        parts.append(_readable(lexeme) if "\\" in lexeme else lexeme)
+        if lexeme in "[{":
+            level += 1
+        elif lexeme == ",":
+            break_line()
+        elif lexeme == ":" and indent is not None:
+            parts.append(" ")
+    return "".join(parts)
+
+
+def _readable(string: str) -> str:
+    return json.dumps(json.loads(string), ensure_ascii=False)
+
+
+def is_valid(text: str | bytes) -> bool:
+    """Whether it is a JSON text."""
+    try:
+        loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def holds_infinity(value: Any) -> bool:
+    """Whether a number was too large for a double, which reads as infinity."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return True
+    return False
 
 
 def encode(value: Any) -> bytes:

@@ -1,7 +1,7 @@
 """`qwen-cli cost`: print what was spent."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,12 @@ from qwen_cli.cli.options import CostOptions, PreviewOptions, PrintingOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
+from qwen_cli.output.terminal import encode
 from qwen_cli.request.body import RequestOptions
 from qwen_cli.request.prompt import PromptOptions
+
+if TYPE_CHECKING:
+    from qwen_cli.api.answer import Answer
 
 
 def cost(
@@ -28,7 +32,7 @@ def cost(
     """Print what a request, saved answers or the account cost.
 
     The figures are lines of name, tab and value; '-' is what the server did not give. The answer itself is not printed.
-    With --saved, the operands are files of saved output of 'qwen-cli json', '-' being standard input.
+    With --saved, the operands are files of saved output of 'qwen-cli json'; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
 
@@ -49,20 +53,24 @@ def cost(
                 return
             with prepared.opened() as exchange:
                 figures = costs.figures(exchange.ask())
-        output.write((costs.as_json(figures) if cost.json else costs.lines(figures)).encode())
+        output.write(encode(costs.as_json(figures) if cost.json else costs.lines(figures)))
 
 
 def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
     from qwen_cli.api import costs
+    from qwen_cli.api.saved import read_saved
     from qwen_cli.request.inputs import StandardInput, read_text
 
-    if not paths:
-        raise InvalidUsage("--saved needs files to sum", advice="give their names, or - for standard input")
     stdin = StandardInput(notes.note)
-    answers = (
-        answer for path in paths for answer in costs.read_saved(stdin.read() if path == "-" else read_text(path), path)
-    )
-    figures, remarks = costs.total(answers)
+
+    def answers() -> "Iterator[Answer]":
+        for path in paths or ["-"]:
+            if path == "-":
+                yield from read_saved(stdin.read(), "standard input")
+            else:
+                yield from read_saved(read_text(path), path)
+
+    figures, remarks = costs.total(answers())
     for remark in remarks:
         notes.note(remark)
     return figures

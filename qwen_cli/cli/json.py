@@ -8,6 +8,7 @@ from qwen_cli.cli.options import PrettyOptions, PreviewOptions, PrintingOptions,
 from qwen_cli.errors import ProtocolError
 from qwen_cli.output.results import Output, open_output
 from qwen_cli.output.stderr import Notes
+from qwen_cli.output.terminal import encode
 from qwen_cli.request.body import RequestOptions
 from qwen_cli.request.prompt import PromptOptions
 
@@ -28,7 +29,7 @@ def json(
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> None:
-    """Print the response as JSON, byte for byte.
+    """Print the response as JSON, as it came.
 
     The prompt is put together as for 'qwen-cli ask'. With --stream, each chunk is a line.
     """
@@ -56,7 +57,7 @@ def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Ans
     reader = ChunkReader(keep_content=exchange.wants_json)
     for data, _ in exchange.chunks(reader, ["content", "reasoning"]):
         # A line break of an event with several data lines can only stand between tokens.
-        print_json([data.replace("\n", " ").encode() + b"\n"], output, pretty=pretty)
+        print_json([encode(data.replace("\n", " "))], output, pretty=pretty)
     return reader.finish()
 
 

@@ -33,7 +33,7 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_
 
 
 class ShowOptions(NamedTuple):
-    """Which text of an answer is printed."""
+    """What of an answer is printed."""
 
     show: str | None = None
     reasoning: bool = False
@@ -45,8 +45,10 @@ class ShowOptions(NamedTuple):
 
     @property
     def wanted(self) -> str:
-        """The text that standard output is for: `content` or `reasoning`."""
-        return "reasoning" if self.reasoning or self.show == "reasoning" else "content"
+        """What standard output is for: `content`, `reasoning` or `calls`."""
+        if self.reasoning:
+            return "reasoning"
+        return self.show if self.show in ("reasoning", "calls") else "content"
 
 
 class VerdictOptions(NamedTuple):
@@ -197,7 +199,10 @@ OPTIONS: Mapping[str, Any] = {
         stream=_option("--stream", from_variable=False, help="One chunk per line, as it arrives"),
         pretty=_option("--pretty/--no-pretty", help="Indent the JSON", default="on a terminal"),
         show=_option(
-            "--show", type=types.Choice(("content", "reasoning", "both")), help="Text to print", default="content"
+            "--show",
+            type=types.Choice(("content", "reasoning", "both", "calls")),
+            help="What to print; calls are tool calls alone",
+            default="content",
         ),
         reasoning=_option("-r", help="The same as --show reasoning"),
         no_newline=_option("--no-newline", help="End as the model ended, without a newline"),

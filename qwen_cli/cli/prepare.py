@@ -11,7 +11,7 @@ from qwen_cli.cli.options import PreviewOptions, VerdictOptions
 from qwen_cli.errors import IncompleteAnswer
 from qwen_cli.output.results import Output
 from qwen_cli.output.stderr import Notes
-from qwen_cli.output.terminal import visible
+from qwen_cli.output.terminal import visible_json
 from qwen_cli.request.body import RequestOptions, as_curl, as_json, build_fields
 from qwen_cli.request.inputs import StandardInput
 from qwen_cli.request.prompt import PromptOptions, read_messages
@@ -39,7 +39,7 @@ class Prepared(NamedTuple):
             text = as_json(self.body, pretty=output.terminal)
         else:
             return False
-        output.write(f"{visible(text) if output.terminal else text}\n".encode())
+        output.write(f"{visible_json(text) if output.terminal else text}\n".encode())
         return True
 
     @contextmanager

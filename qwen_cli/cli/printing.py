@@ -1,14 +1,14 @@
 """Answers on their way to an output: content, reasoning, tool calls, JSON."""
 
-import json
 from collections.abc import Iterable
 
+from qwen_cli.api import json_text
 from qwen_cli.api.answer import Answer, Delta
 from qwen_cli.cli.options import ShowOptions
 from qwen_cli.errors import QwenError
 from qwen_cli.output.results import Output, RawOutput, TextOutput
 from qwen_cli.output.stderr import ReasoningOutput
-from qwen_cli.output.terminal import encode
+from qwen_cli.output.terminal import encode, visible_json
 
 
 def print_answer(answer: Answer, output: Output, showing: ShowOptions) -> None:
@@ -18,7 +18,7 @@ def print_answer(answer: Answer, output: Output, showing: ShowOptions) -> None:
         beside = ReasoningOutput()
         beside.write(answer.reasoning)
         beside.end()
-    text.write(getattr(answer, showing.wanted))
+    text.write(getattr(answer, showing.wanted, ""))
     text.end()
     print_tool_calls(answer, text, showing)
 
@@ -32,7 +32,7 @@ def print_stream(deltas: Iterable[Delta], output: Output, showing: ShowOptions) 
         for delta in deltas:
             if beside is not None and delta.reasoning:
                 beside.write(delta.reasoning)
-            if piece := getattr(delta, wanted):
+            if piece := getattr(delta, wanted, ""):
                 if beside is not None:
                     beside.end()
                 text.write(piece)
@@ -44,26 +44,28 @@ def print_stream(deltas: Iterable[Delta], output: Output, showing: ShowOptions) 
 
 
 def print_tool_calls(answer: Answer, text: TextOutput, showing: ShowOptions) -> None:
-    if showing.wanted == "content":
+    """Print the tool calls, a line each, where they are wanted or stand for the content."""
+    if showing.wanted != "reasoning":
         for call in answer.tool_calls:
             text.line(call.as_json())
 
 
 def print_json(pieces: Iterable[bytes], output: Output, *, pretty: bool) -> None:
-    """Pass the body through as it comes, or indented once it is there; what is no JSON passes as it is."""
-    raw = RawOutput(output)
-    if not pretty:
-        for piece in pieces:
-            raw.write(piece)
-        return
-    body = b"".join(pieces)
+    """Pass the body through as it comes, or indented once it is there; what is no JSON passes as it is.
+
+    It ends with one newline, whether or not the server sent any.
+    """
+    raw = RawOutput(output, spelled=visible_json)
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raw.write(body)
-    else:
-        raw.write(indented(value))
+        for piece in _indented(b"".join(pieces)) if pretty else pieces:
+            raw.write(piece)
+    except QwenError:
+        raw.end()
+        raise
+    raw.end_line()
 
 
-def indented(value: object) -> bytes:
-    return encode(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+def _indented(body: bytes) -> Iterable[bytes]:
+    if json_text.is_valid(body):
+        body = encode(json_text.reformatted(body.decode("utf-8-sig"), indent=2))
+    return [body]

@@ -6,13 +6,18 @@ import re
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from qwen_cli import signals
 from qwen_cli.errors import Killed, LocalError, QwenError
 from qwen_cli.output.terminal import STDERR, STDOUT, encode, is_terminal, visible, write_all
 
+ATOMIC: Final = 4096
+"""Bytes that Linux puts into a pipe in one piece: a result of that size is written at once, its newline included."""
+
+_SPACE: Final = b" \t\r\n"
 _OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
 
 
@@ -86,6 +91,7 @@ class FileOutput(Output):
         raw = RawOutput(standard_output())
         while piece := os.read(self._descriptor, 1 << 16):
             raw.write(piece)
+        raw.end()
 
 
 def _mode_of(path: str) -> int:
@@ -145,14 +151,36 @@ def _open(target: str) -> Output:
 
 
 class RawOutput:
-    """Bytes passed through as they are, but for what a terminal would obey."""
+    """Bytes passed through as they are, but for what a terminal would obey: that is `spelled` out."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, spelled: Callable[[str], str] = visible) -> None:
         self._output = output
+        self._spelled = spelled
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace") if output.terminal else None
+        self._held = b""
 
     def write(self, data: bytes) -> None:
-        self._output.write(data if self._decoder is None else visible(self._decoder.decode(data)).encode())
+        """Pass it on, but for what may be the end of it all: a result of one pipe's write is written at once."""
+        data = self._held + data
+        kept = data.rstrip(_SPACE) if len(data) > ATOMIC else b""
+        if len(data) - len(kept) > ATOMIC:
+            kept = data
+        self._held = data[len(kept) :]
+        self._send(kept)
+
+    def end(self) -> None:
+        """Pass on what is held back."""
+        held, self._held = self._held, b""
+        self._send(held)
+
+    def end_line(self) -> None:
+        """Pass on what is held back, and end with one newline."""
+        self._held = self._held.rstrip(_SPACE) + b"\n"
+        self.end()
+
+    def _send(self, data: bytes) -> None:
+        if data:
+            self._output.write(data if self._decoder is None else self._spelled(self._decoder.decode(data)).encode())
 
 
 class TextOutput:

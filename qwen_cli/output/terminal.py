@@ -23,6 +23,11 @@ def _spell(control: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"  # noqa: PLR2004
 
 
+def visible_json(text: str) -> str:
+    """The same for JSON, which stays valid and the same value: control characters stand in its strings only."""
+    return _CONTROLS.sub(lambda control: " " if control[0] == "\r" else f"\\u{ord(control[0]):04x}", text)
+
+
 def one_line(text: str, *, most: int = 1000) -> str:
     """Foreign text made fit for a message: no line break, nothing to obey, no flood."""
     line = visible(_BREAKS.sub(" ", text)).strip()

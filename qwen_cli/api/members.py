@@ -1,0 +1,44 @@
+"""The members of the objects that a server sends, each held to its kind; ProtocolError names the place. No I/O."""
+
+from typing import Any
+
+from qwen_cli.api import json_text
+from qwen_cli.errors import ProtocolError
+
+JsonObject = dict[str, Any]
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    try:
+        return json_text.loads(text)
+    except ValueError as error:
+        reason = "empty" if not text.strip() else f"not JSON: {error}"
+        raise ProtocolError(f"{what} is {reason}") from None
+
+
+def as_object(value: Any, where: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise ProtocolError(f"{where} is not a JSON object but {kind_of(value)}")
+    return value
+
+
+def member(parent: JsonObject, name: str, kind: type, where: str) -> Any:
+    """The member if it is there and of that kind; None where it is absent or null."""
+    value = parent.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    raise ProtocolError(f"{where}.{name} is not {_KINDS[kind]} but {kind_of(value)}")
+
+
+_KINDS: dict[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+}
+
+
+def kind_of(value: Any) -> str:
+    return "null" if value is None else _KINDS[type(value)]
