@@ -7,14 +7,14 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from qwen_cli.api.answer import Answer
 from qwen_cli.api.costs import FIGURES, figures, plain, total
 from qwen_cli.api.saved import read_saved
 from qwen_cli.errors import LocalError
-from tests.api_server import ApiServer, reply
-from tests.bodies import META, USAGE, Json, chunk, chunks, completion
+from tests.api_server import ApiServer, reply, stream
+from tests.bodies import META, USAGE, Json, chunk, chunks, completion, event_stream
 from tests.program import KEY, Program
 
 DOCUMENTED = (
@@ -326,6 +326,92 @@ def test_every_saved_answer_counts_once_in_any_layout(case: tuple[str, list[Json
     counts = [each["usage"]["prompt_tokens"] for each in told if each["usage"]]
     known = [count for count in counts if count is not None]
     assert values["prompt_tokens"] == (sum(known) if known else None)
+
+
+@st.composite
+def saved_streams(draw: st.DrawFn) -> tuple[list[Json], list[int]]:
+    """The chunks of one server's streams, saved after each other, and the tokens that each of them took."""
+    ids = draw(st.sampled_from(["one for each stream", "one for each chunk", "always the same", "none"]))
+    place = draw(
+        st.sampled_from(["last text", "finish", "empty choice", "own chunk", "chat.completion", "all", "never"])
+    )
+    role_first = draw(st.booleans())
+    documents: list[Json] = []
+    tokens: list[int] = []
+    for number in range(draw(st.integers(1, 4))):
+        spent = draw(st.integers(1, 1000))
+        usage = {"total_tokens": spent}
+        stream = [chunk("", delta={"role": "assistant"})] if role_first else []
+        stream += [chunk(f"word {index}") for index in range(draw(st.integers(1, 3)))]
+        if place == "last text":
+            stream[-1] |= {"usage": usage}
+            stream[-1]["choices"][0]["finish_reason"] = "stop"
+        else:
+            stream.append(chunk("", finish_reason="stop", usage=usage if place == "finish" else None))
+        if place == "all":
+            for index, each in enumerate(stream):
+                each["usage"] = {"total_tokens": index}
+        if place in ("own chunk", "all", "chat.completion"):
+            label = place if place == "chat.completion" else "chat.completion.chunk"
+            stream.append(chunk(choices=[], usage=usage, object=label))
+        elif place == "empty choice":
+            stream.append(chunk("", delta={"role": "assistant"}, usage=usage))
+        for index, each in enumerate(stream):
+            match ids:
+                case "one for each stream":
+                    each["id"] = f"stream-{number}"
+                case "one for each chunk":
+                    each["id"] = f"chunk-{number}-{index}"
+                case "none":
+                    del each["id"]
+        documents += stream
+        tokens.append(spent if place != "never" else 0)
+    return documents, tokens
+
+
+@given(saved_streams())
+@settings(max_examples=300, deadline=None)
+def test_a_stream_counts_once_however_its_server_gives_ids_and_usage(case: tuple[list[Json], list[int]]) -> None:
+    documents, tokens = case
+    answers = list(read_saved("\n".join(map(json.dumps, documents)), "saved"))
+    assert [(answer.usage or {}).get("total_tokens", 0) for answer in answers] == tokens
+
+
+def test_a_stream_that_was_cut_is_told_from_the_next_by_its_id() -> None:
+    cut = [chunk("One ", id="a"), chunk("two", id="a")]
+    whole = [each | {"id": "b"} for each in chunks("Three.")]
+    answers = list(read_saved("".join(map(json.dumps, [*cut, *whole, completion()])), "saved"))
+    assert [answer.usage for answer in answers] == [None, USAGE, USAGE]
+
+
+def test_figures_alone_are_an_answer_each() -> None:
+    text = json.dumps({"usage": USAGE, "meta": META}) + "\n"
+    assert len(list(read_saved(text * 3, "saved"))) == 3
+
+
+def test_other_choices_of_a_stream_are_no_other_answers() -> None:
+    other: Json = {"index": 1, "delta": {"content": "Other."}, "finish_reason": "stop"}
+    saved = [chunk("One.", finish_reason="stop"), chunk(choices=[other]), chunk(choices=[], usage=USAGE)]
+    assert [answer.usage for answer in read_saved("".join(map(json.dumps, saved)), "saved")] == [USAGE]
+
+
+@given(st.lists(st.sampled_from([completion(), *chunks("Hello."), {"usage": {"total_tokens": 1}}]), max_size=8))
+def test_any_mixture_of_documents_is_counted(documents: list[Json]) -> None:
+    answers = list(read_saved("".join(map(json.dumps, documents)), "saved"))
+    assert sum(each["object"] == "chat.completion" for each in documents if "object" in each) <= len(answers)
+    assert len(answers) <= len(documents)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["a body", "chunks"])
+def test_what_json_saved_of_a_body_with_a_byte_order_mark_can_be_read_back(
+    qwen: Program, api: ApiServer, streamed: bool
+) -> None:
+    bom = "\ufeff".encode()
+    body = bom + json.dumps(completion()).encode()
+    api.answer(*[stream(bom + event_stream(chunks("Hello."))) if streamed else reply(body=body)] * 2)
+    saved = b"".join(qwen("json", *(["--stream"] if streamed else []), "hi").stdout for _ in range(2))
+    result = qwen("cost", "--saved", input=saved)
+    assert (result.status, result.text.splitlines()[:2]) == (0, ["responses\t2", "prompt_tokens\t22"])
 
 
 @given(st.text())

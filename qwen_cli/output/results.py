@@ -209,7 +209,8 @@ class TextOutput:
     def line(self, text: str) -> None:
         """Write a line of its own."""
         self.end()
-        self._send(text + "\n")
+        self._send("\n" * self._midline + text + "\n")
+        self._midline = False
 
     def end(self) -> None:
         """Write what was held back, and the one newline."""
@@ -221,7 +222,7 @@ class TextOutput:
                 self._send(held + "\n")
         elif held:
             self._send(held)
-        self._midline = False
+        self._midline = self._midline and not self._end_line
 
     def _send(self, text: str) -> None:
         self._output.write(encode(visible(text) if self._output.terminal else text))
