@@ -13,6 +13,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "git diff --staged | qwen-cli ask 'Write a commit message'",
         "qwen-cli ask -f notes.md -o summary.md 'Summarise this in five lines'",
         "qwen-cli ask -i photo.jpg 'What is in this picture?'",
+        "qwen-cli ask --tools @tools.json --show calls 'Rain in Paris?' | jq .arguments",
     ),
     "qwen-cli stream": (
         "qwen-cli stream 'Tell me a long story'",
@@ -25,6 +26,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "qwen-cli cost": (
         "qwen-cli cost 'Name a colour'",
         "qwen-cli cost --saved build/*.json",
+        "qwen-cli json 'Name a colour' | tee colour.json | qwen-cli cost --saved",
         "qwen-cli cost --period 7d",
     ),
     "qwen-cli key": (
