@@ -13,7 +13,7 @@ from qwen_cli.api.costs import figures, usage_line
 from qwen_cli.errors import QwenError
 from tests.api_server import FIN, ApiServer, Reply, events, head, reply
 from tests.bodies import Json, chunk, chunks, completion, event, tool_call
-from tests.program import Program
+from tests.program import TERMINAL, Program
 
 COMMANDS = [("ask",), ("stream",), ("json",), ("json", "--stream")]
 
@@ -64,6 +64,16 @@ def test_an_error_beside_choices_is_that_error(
     result = qwen(*arguments, "--retries", "0", "hi")
     assert result.status == status
     assert part in result.message
+
+
+@pytest.mark.parametrize("arguments", [("stream",), ("json", "--stream")], ids=" ".join)
+def test_an_error_that_comes_as_a_body_where_a_stream_was_asked_for_is_that_error(
+    qwen: Program, api: ApiServer, arguments: tuple[str, ...]
+) -> None:
+    api.answer(reply({"error": {"message": "Slow down", "code": 429}}, headers={"content-type": "application/json"}))
+    result = qwen(*arguments, "hi")
+    assert (result.status, result.stdout) == (5, b"")
+    assert "Slow down" in result.message
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -252,6 +262,28 @@ def test_tool_calls_of_a_stream_are_those_that_came(
 def test_numbers_in_arguments_stay_as_they_were_written(qwen: Program, api: ApiServer, number: str) -> None:
     api.answer(calling(tool_call("f", f'{{"x": {number}}}'), streamed=False))
     assert f'{{"x":{number}}}' in qwen("ask", "hi").text
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_tool_calls_on_a_terminal_are_valid_json_that_is_not_obeyed(
+    qwen: Program, api: ApiServer, command: str
+) -> None:
+    call = tool_call("f\x9b", '{"x": "\x9b2J\u202e\x7f"}')
+    api.answer(calling(call, streamed=command == "stream"))
+    result = qwen(command, "--show", "calls", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
+    shown = result.terminal.decode()
+    assert not set(shown) & {"\x9b", "\x7f", "\u202e"}
+    found = json.loads(shown)
+    assert (result.status, found["name"], found["arguments"]) == (0, "f\x9b", {"x": "\x9b2J\u202e\x7f"})
+
+
+def test_json_of_cost_and_of_the_request_on_a_terminal_is_valid_and_not_obeyed(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply({"spend": 1, "requests": 1, "models": [{"model": "m\x9b", "spend": 1, "requests": 1}]}))
+    report = qwen("cost", "--period", "7d", "--json", terminal=TERMINAL, env={"TERM": "dumb"}).terminal.decode()
+    request = qwen("ask", "--dry-run", "a\x9bb", terminal=TERMINAL, env={"TERM": "dumb"}).terminal.decode()
+    assert "\x9b" not in report + request
+    assert json.loads(report)["models"][0]["model"] == "m\x9b"
+    assert json.loads(request)["messages"][0]["content"] == "a\x9bb"
 
 
 def test_a_function_call_of_old_is_a_tool_call(qwen: Program, api: ApiServer) -> None:

@@ -42,6 +42,12 @@ def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
     return _error(status, what if status is None else f"{what} {status}", _message(payload), _request_id(payload))
 
 
+def error_in(body: bytes, what: str) -> QwenError | None:
+    """The same for a body that is not known to be anything."""
+    payload = _parse(body)
+    return error_within(payload, what) if isinstance(payload, dict) else None
+
+
 _STATUS_NAMES = ("statusCode", "status", "code")
 
 

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from qwen_cli import __version__
 from qwen_cli.api import json_text, network_errors, retrying
-from qwen_cli.api.api_errors import refusal
+from qwen_cli.api.api_errors import error_in, refusal
 from qwen_cli.api.credentials import Key
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
 from qwen_cli.api.lean_httpx import httpx
@@ -64,7 +64,10 @@ class Reply:
         """
         content_type = self.headers.get("content-type", "")
         if content_type and "text/event-stream" not in content_type:
-            raise ProtocolError(f"the server answered a request to stream with {content_type}, not an event stream")
+            error = error_in(self.read(), "the response holds an error") if "json" in content_type else None
+            raise error or ProtocolError(
+                f"the server answered a request to stream with {content_type}, not an event stream"
+            )
         for data in read_events(self.pieces()):
             if data.strip() == "[DONE]":
                 return

@@ -36,6 +36,7 @@ def _figure(source: JsonObject, name: str) -> Decimal | None:
 
 
 _MOST_DIGITS: Final = 100
+"""Digits before the point: what is printed as a plain decimal has to end somewhere."""
 
 
 def plain(figure: Decimal | None) -> str:

@@ -43,7 +43,7 @@ def load_at(text: str, start: int) -> tuple[Any, int]:
         raise
     except ValueError as error:
         raise ValueError("it holds a number of too many digits" if "digits" in str(error) else str(error)) from None
-    if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
+    if end - start > 2 * MAX_DEPTH and text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
         _check_depth(value)
     return value, end
 
