@@ -15,12 +15,14 @@ Interruption is no QwenError: `Killed` carries the signal that the process then 
 
 
 class QwenError(Exception):
-    """A failure to be told in one line: what was wrong, then what to do about it."""
+    """A failure to be told in one line: `message` is what was wrong, `advice` what to do about it."""
 
     status = 1
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
         super().__init__(message if advice is None else f"{message}; {advice}")
+        self.message = message
+        self.advice = advice
 
 
 class InvalidUsage(QwenError):

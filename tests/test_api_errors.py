@@ -7,6 +7,7 @@ import pytest
 
 from tests.api_server import FIN, SILENCE, ApiServer, Request, Step, head, http_chunk, reply
 from tests.bodies import error
+from tests.keyring_daemon import Keyring
 from tests.program import Program
 
 ID = "req-5e1f"
@@ -17,7 +18,7 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway<
     ("status", "ends_with", "next_step"),
     [
         pytest.param(400, 4, "", id="400 is a refusal"),
-        pytest.param(401, 3, "key set", id="401 says how to store a key"),
+        pytest.param(401, 3, "AIMLAPI_API_KEY", id="401 names the variable of the key"),
         pytest.param(402, 3, "top up", id="402 says to top up"),
         pytest.param(403, 3, "", id="403 is about credentials"),
         pytest.param(404, 4, "--model", id="404 names the model's flag"),
@@ -47,6 +48,45 @@ def test_each_status_has_its_exit_status_and_its_next_step(
 def test_a_403_about_credit_says_to_top_up(qwen: Program, api: ApiServer, message: str) -> None:
     api.answer(reply(error(403, message), status=403))
     assert "top up" in qwen("ask", "hi").message
+
+
+def test_a_401_without_a_key_says_that_none_was_sent(qwen: Program, api: ApiServer) -> None:
+    api.always(reply(error(401, "Unauthorized"), status=401))
+    for arguments, env in ((("--no-key",), {}), ((), {"AIMLAPI_API_KEY": None})):
+        assert "no key was sent" in qwen("ask", *arguments, "hi", env=env).message
+
+
+def test_a_401_with_a_stored_key_says_how_to_store_another(qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+    env = {**keyring.environment, "AIMLAPI_API_KEY": None}
+    assert qwen("key", "set", input="an-outdated-key", env=env).status == 0
+    api.answer(reply(error(401, "Unauthorized"), status=401))
+    message = qwen("ask", "hi", env=env).message
+    assert "key set" in message
+    assert "AIMLAPI_API_KEY" not in message
+
+
+@pytest.mark.parametrize("arguments", [("--balance",), ("--period", "7d")], ids=" ".join)
+def test_a_404_of_the_account_is_not_about_the_model(
+    qwen: Program, api: ApiServer, arguments: tuple[str, ...]
+) -> None:
+    api.answer(reply(error(404, "Not found"), status=404))
+    message = qwen("cost", *arguments).message
+    assert "--base-url" in message
+    assert "--model" not in message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens must be greater than thinking_budget [8192]",
+        "Could not finish the message because max_tokens or model output limit was reached.",
+    ],
+)
+def test_a_400_about_too_few_tokens_to_think_names_the_flags(qwen: Program, api: ApiServer, message: str) -> None:
+    api.answer(reply(error(400, message), status=400))
+    result = qwen("ask", "--max-tokens", "5", "hi")
+    assert result.status == 4
+    assert result.message.endswith("; raise --max-tokens or lower --reasoning-effort")
 
 
 def test_a_403_about_anything_else_does_not(qwen: Program, api: ApiServer) -> None:
@@ -135,7 +175,7 @@ def test_the_other_commands_explain_errors_the_same_way(
     api.answer(reply(error(401, "Wrong key"), status=401))
     result = qwen(*arguments)
     assert (result.status, result.stdout) == (3, b"")
-    for part in ("401", "Wrong key", ID, "key set"):
+    for part in ("401", "Wrong key", ID, "AIMLAPI_API_KEY"):
         assert part in result.message
 
 

@@ -109,7 +109,7 @@ class TestKeyring:
         env = without_environment(keyring)
         stored = qwen("key", "set", input=f"{SECRET}\n", env=env, secret=SECRET)
         assert (stored.status, stored.stdout) == (0, b"")
-        assert stored.message == f"the key for {account(api)} is stored"
+        assert stored.message == f"stored the key …4c1d for {account(api)}"
         api.always(reply(completion("Hello.")))
         assert qwen("ask", "hi", env=env, secret=SECRET).text == "Hello.\n"
         assert sent_key(api) == f"Bearer {SECRET}"
@@ -128,7 +128,7 @@ class TestKeyring:
             result = running.finish()
         assert result.status == 0
         assert SECRET.encode() not in result.terminal
-        assert f"the key for {account(api)} is stored".encode() in result.terminal
+        assert f"stored the key …4c1d for {account(api)}".encode() in result.terminal
         api.answer(reply(completion()))
         assert qwen("ask", "hi", env=env, secret=SECRET).status == 0
         assert sent_key(api) == f"Bearer {SECRET}"
@@ -173,10 +173,29 @@ class TestKeyring:
             "stored\t…4c1d\n"
         )
 
-    def test_status_says_that_there_is_none(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
-        assert qwen("key", "status", env=without_environment(keyring)).text == (
+    def test_status_says_that_there_is_none_and_ends_with_3(
+        self, qwen: Program, api: ApiServer, keyring: Keyring
+    ) -> None:
+        result = qwen("key", "status", env=without_environment(keyring))
+        assert (result.status, result.stderr) == (3, "")
+        assert result.text == (
             f"account\t{account(api)}\nsource\tnone\nkey\t-\nkeyring\tkeyring.backends.SecretService.Keyring\nstored\t-\n"
         )
+
+    def test_no_character_of_a_short_key_is_told(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+        short = "abcdefgh-wxyz"
+        result = qwen("key", "set", input=short, env=without_environment(keyring), secret=short[-4:])
+        assert (result.status, result.message) == (0, f"stored the key … for {account(api)}")
+
+    def test_addresses_that_differ_in_their_port_only_have_keys_of_their_own(
+        self, qwen: Program, keyring: Keyring
+    ) -> None:
+        env = without_environment(keyring)
+        with_port, without = "https://[fd77::2]:443/v1", "https://[fd77::2:443]/v1"
+        assert qwen("key", "set", "--base-url", with_port, input=SECRET, env=env, secret=SECRET).status == 0
+        assert "account\t[fd77::2]:443\n" in qwen("key", "status", "--base-url", with_port, env=env).text
+        other = qwen("key", "status", "--base-url", without, env=env)
+        assert (other.status, "account\tfd77::2:443\nsource\tnone\n" in other.text) == (3, True)
 
     @pytest.mark.parametrize(
         ("given", "status"),
@@ -212,11 +231,18 @@ class TestKeyring:
 class TestNoKeyring:
     """On a machine without any keyring."""
 
-    def test_asking_another_host_says_what_to_do(self, qwen: Program) -> None:
-        result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE})
+    def test_the_missing_key_comes_first_then_what_to_do_and_only_then_the_keyring(self, qwen: Program) -> None:
+        result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE, "AIMLAPI_BASE_URL": None})
         assert (result.status, result.stdout) == (3, b"")
-        assert "no OS keyring answers here" in result.message
-        assert "AIMLAPI_API_KEY" in result.message
+        assert result.message.startswith("no API key for api.aimlapi.com; get one at https://aimlapi.com/app/keys ")
+        told = ("AIMLAPI_API_KEY", "qwen-cli sandbox", "no OS keyring answers here")
+        places = [result.message.index(part) for part in told]
+        assert places == sorted(places)
+
+    def test_the_key_of_another_server_is_not_to_be_had_from_the_provider(self, qwen: Program) -> None:
+        message = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE}).message
+        assert message.startswith("no API key for api.example; set AIMLAPI_API_KEY")
+        assert "aimlapi.com" not in message
 
     @pytest.mark.parametrize("action", ["set", "delete"])
     def test_storing_and_deleting_say_what_to_do(self, qwen: Program, action: str) -> None:
@@ -312,6 +338,43 @@ class TestNeverSent:
         result = qwen("ask", "--base-url", f"http://{host}/v1", "hi")
         assert (result.status, result.stdout) == (2, b"")
         assert "never sent over plain http" in result.message
+        assert "--no-key" in result.message
+
+    @pytest.mark.parametrize(
+        "arguments", [("cost", "--balance"), ("key", "set"), ("stream", "hi"), ("json", "hi")], ids=" ".join
+    )
+    def test_over_plain_http_by_any_command(self, qwen: Program, arguments: tuple[str, ...]) -> None:
+        result = qwen(*arguments, "--base-url", "http://10.0.0.1/v1", input=SECRET, secret=SECRET)
+        assert (result.status, result.stdout) == (2, b"")
+        assert "never sent over plain http to 10.0.0.1" in result.message
+
+    @pytest.mark.parametrize("flag", ["--dry-run", "--curl"])
+    def test_by_a_preview_which_so_may_name_any_host(self, qwen: Program, flag: str) -> None:
+        assert qwen("ask", flag, "--base-url", "http://10.0.0.1/v1", "hi").status == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "env"),
+        [(("--no-key",), {}), ((), {"QWEN_CLI_NO_KEY": "1"})],
+        ids=["a flag says so", "a variable says so"],
+    )
+    def test_where_none_is_wanted_which_allows_plain_http_to_any_host(
+        self, qwen: Program, api: ApiServer, arguments: tuple[str, ...], env: dict[str, str]
+    ) -> None:
+        """The proxy stands for a network on which `model.lan` is another machine."""
+        api.answer(reply(completion("Hello.")))
+        lan = {"AIMLAPI_BASE_URL": "http://model.lan:8080/v1", "HTTP_PROXY": f"http://127.0.0.1:{api.port}"}
+        result = qwen("ask", *arguments, "hi", env={**lan, **env})
+        assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+        assert api.request.path == "http://model.lan:8080/v1/chat/completions"
+        assert sent_key(api) is None
+
+    def test_where_none_is_wanted_though_the_host_has_one(self, qwen: Program, api: ApiServer) -> None:
+        qwen.file("hanging.py", HANGING)
+        api.always(reply(completion()))
+        keyring = {"PYTHON_KEYRING_BACKEND": "hanging.Keyring", "PYTHONPATH": str(qwen.cwd)}
+        assert qwen("ask", "--no-key", "hi").status == 0
+        assert sent_key(api) is None
+        assert qwen("ask", "--no-key", "hi", env={**NO_KEY, **keyring}).seconds < 2.5
 
     def test_to_where_a_redirect_points(self, qwen: Program, api: ApiServer) -> None:
         with ApiServer() as other:

@@ -74,7 +74,7 @@ class TestOrder:
 
     def test_empty_pieces_leave_no_blank_lines(self, qwen: Program) -> None:
         qwen.file("empty")
-        assert prompt(qwen, "-f", "empty", "hi", input="") == "hi"
+        assert prompt(qwen, "-q", "-f", "empty", "hi", input="") == "hi"
 
     def test_words_that_look_like_flags_follow_two_dashes(self, qwen: Program) -> None:
         assert prompt(qwen, "--", "--max-tokens", "-n", "--") == "--max-tokens -n --"

@@ -5,22 +5,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from qwen_cli.api import json_text
+from qwen_cli.api.credentials import KEYRING
 from qwen_cli.errors import CredentialsError, ProtocolError, QwenError, RefusedError, ServiceError
 
-_UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = 401, 402, 403, 404, 413, 429
+_BAD_REQUEST, _UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = 400, 401, 402, 403, 404, 413, 429
 
 _TOP_UP = "top up the account; 'qwen-cli cost --balance' says what is left"
+_STORE = "see 'qwen-cli key status', and store a valid key with 'qwen-cli key set'"
 _ADVICE = {
-    _UNAUTHORIZED: "see 'qwen-cli key status', and store a valid key with 'qwen-cli key set'",
+    _UNAUTHORIZED: _STORE,
     _NO_CREDIT: _TOP_UP,
-    _NOT_FOUND: "check --model and --base-url",
+    _NOT_FOUND: "check --base-url",
     _TOO_LARGE: "send a shorter prompt or smaller images",
     _TOO_MANY: "wait, send fewer requests at once, or raise --retries",
 }
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> QwenError:
-    """Explain a response that is no success. `headers` are looked up in lower case."""
+_LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
+"""What the message of a 400 says whose `max_tokens` leaves no room for an answer after the reasoning."""
+
+
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, *, key_source: str | None, has_model: bool
+) -> QwenError:
+    """Explain a response that is no success.
+
+    `headers` are looked up in lower case. `key_source` is the variable that the key was in, `keyring`, or None where no
+    key was sent; `has_model` says whether the request named a model.
+    """
     if status < 400:  # noqa: PLR2004
         where = headers.get("location")
         return ProtocolError(
@@ -28,7 +40,22 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> QwenError:
             advice="redirects are not followed: check --base-url",
         )
     payload = _parse(body)
-    return _error(status, f"HTTP {status}", _message(payload), _request_id(payload) or headers.get("x-inference-id"))
+    message = _message(payload)
+    advice = _advice(status, message)
+    if status == _UNAUTHORIZED:
+        advice = _key_advice(key_source)
+    elif status == _NOT_FOUND and has_model:
+        advice = "check --model and --base-url"
+    request_id = _request_id(payload) or headers.get("x-inference-id")
+    return _error(status, f"HTTP {status}", message, request_id, advice)
+
+
+def _key_advice(source: str | None) -> str:
+    if source is None:
+        return "no key was sent: see 'qwen-cli key status'"
+    if source == KEYRING:
+        return _STORE
+    return f"the key is the one in {source}: correct it, or unset it to use the one of 'qwen-cli key set'"
 
 
 def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
@@ -39,7 +66,8 @@ def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
     inner = payload.get("error")
     holders = [payload, inner] if isinstance(inner, dict) else [payload]
     status = next(filter(None, (_status(holder.get(name)) for holder in holders for name in _STATUS_NAMES)), None)
-    return _error(status, what if status is None else f"{what} {status}", _message(payload), _request_id(payload))
+    what, message = what if status is None else f"{what} {status}", _message(payload)
+    return _error(status, what, message, _request_id(payload), _advice(status, message))
 
 
 def error_in(body: bytes, what: str) -> QwenError | None:
@@ -60,16 +88,20 @@ def _status(value: Any) -> int | None:
     return status if 400 <= status <= 599 else None  # noqa: PLR2004
 
 
-def _error(status: int | None, what: str, message: str, request_id: str | None) -> QwenError:
+def _error(status: int | None, what: str, message: str, request_id: str | None, advice: str | None) -> QwenError:
     text = f"{what}: {message}" if message else what
     if request_id:
         text += f" (request {request_id})"
-    if status is None:
-        return ProtocolError(text)
-    advice = _ADVICE.get(status)
+    return ProtocolError(text) if status is None else _class_of(status)(text, advice=advice)
+
+
+def _advice(status: int | None, message: str) -> str | None:
+    """What to do about it, as far as status and message say."""
     if status == _FORBIDDEN and any(word in message.lower() for word in ("credit", "balance", "fund", "billing")):
-        advice = _TOP_UP
-    return _class_of(status)(text, advice=advice)
+        return _TOP_UP
+    if status == _BAD_REQUEST and any(words in message for words in _LIMIT_TOO_LOW):
+        return "raise --max-tokens or lower --reasoning-effort"
+    return None if status is None else _ADVICE.get(status)
 
 
 def _class_of(status: int) -> type[QwenError]:

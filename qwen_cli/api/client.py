@@ -148,6 +148,7 @@ class Client:
         self._notes = notes
         proxy = find_proxy(endpoint)
         self._proxy = proxy and shown_proxy(proxy)
+        self._key_source = key and key.source
         headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": "gzip, deflate"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.secret}"
@@ -206,14 +207,22 @@ class Client:
                 self._tell(response, time.monotonic() - started)
                 if response.is_success:
                     return response
-                failure = refusal(response.status_code, response.headers, _error_body(response, self._proxy))
+                failure = refusal(
+                    response.status_code,
+                    response.headers,
+                    _error_body(response, self._proxy),
+                    key_source=self._key_source,
+                    has_model=request.method == "POST",
+                )
                 if response.status_code not in retrying.STATUSES:
                     raise failure
                 retry_after = response.headers.get("retry-after")
             if attempt == self._sending.retries:
                 raise failure
             delay = retrying.delay(attempt, retry_after)
-            self._notes.note(f"{failure}: trying again in {delay:.1f} s ({attempt + 1} of {self._sending.retries})")
+            self._notes.note(
+                f"{failure.message}; retrying in {delay:.1f} s ({attempt + 1} of {self._sending.retries})"
+            )
             time.sleep(delay)
             attempt += 1
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from qwen_cli.api.endpoint import Endpoint
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL, Endpoint
 from qwen_cli.errors import CredentialsError, InvalidUsage
 from qwen_cli.output.stderr import withhold
 
@@ -20,9 +20,21 @@ VARIABLES = ("AIMLAPI_API_KEY", "AIMLAPI_KEY", "AIML_API_KEY")
 PATIENCE = 3.0
 """Seconds that a keyring gets to answer; one that waits for a password to be typed elsewhere takes longer."""
 
-_WITHOUT_KEYRING = f"set {VARIABLES[0]} to do without it"
+KEYS_URL = "https://aimlapi.com/app/keys"
 
 T = TypeVar("T")
+
+
+KEYRING = "keyring"
+"""The source of a key that is stored there; any other source is the name of a variable."""
+
+
+class KeyringError(CredentialsError):
+    """No keyring, or one that does not answer; `remedy` is what would bring it back."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message, advice=f"{remedy}, or set {VARIABLES[0]} to do without it")
+        self.remedy = remedy
 
 
 class Key(NamedTuple):
@@ -40,22 +52,32 @@ class Key(NamedTuple):
         return f"…{self.secret[-4:]}" if len(self.secret) >= 16 else "…"  # noqa: PLR2004
 
 
-def find_key(endpoint: Endpoint) -> Key | None:
-    """The key for that endpoint; None when a loopback server is asked without one."""
+def find_key(endpoint: Endpoint, *, no_key: bool) -> Key | None:
+    """The key to send to that endpoint; None where none is wanted, or a loopback server is asked without one."""
+    if no_key:
+        return None
+    endpoint.require_privacy()
     if key := _from_environment():
         return key
+    problem = None
     try:
         secret = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, endpoint.account))
-    except CredentialsError:
-        if endpoint.is_loopback:
-            return None
-        raise
+    except KeyringError as error:
+        secret, problem = None, error
     if secret:
-        return Key(check_key(secret, f"the keyring's key for {endpoint.account}"), "keyring")
+        return Key(check_key(secret, f"the keyring's key for {endpoint.account}"), KEYRING)
     if endpoint.is_loopback:
         return None
-    raise CredentialsError(
-        f"no API key for {endpoint.account}", advice=f"store one with 'qwen-cli key set', or set {VARIABLES[0]}"
+    raise _no_key(endpoint, problem) from problem
+
+
+def _no_key(endpoint: Endpoint, problem: KeyringError | None) -> CredentialsError:
+    """Say where a key comes from, how to do without one, and only then what is wrong with the keyring."""
+    source = f"get one at {KEYS_URL} and " if endpoint.base_url == DEFAULT_BASE_URL else ""
+    store = f"set {VARIABLES[0]}" if problem else f"store it with 'qwen-cli key set' or set {VARIABLES[0]}"
+    aside = f" ({problem.message}: {problem.remedy})" if problem else ""
+    return CredentialsError(
+        f"no API key for {endpoint.account}", advice=f"{source}{store}, or try 'qwen-cli sandbox' without one{aside}"
     )
 
 
@@ -79,11 +101,13 @@ def require_keyring() -> None:
     _ask_keyring(_name)
 
 
-def store_key(endpoint: Endpoint, secret: str) -> None:
+def store_key(endpoint: Endpoint, secret: str) -> Key:
+    """The key, stored for that endpoint."""
     if not secret:
         raise InvalidUsage("no key was given: nothing is stored")
     check_key(secret, "what was given")
     _ask_keyring(lambda keyring: keyring.set_password(SERVICE, endpoint.account, secret))
+    return Key(secret, KEYRING)
 
 
 def delete_key(endpoint: Endpoint) -> bool:
@@ -98,8 +122,11 @@ def delete_key(endpoint: Endpoint) -> bool:
     return _ask_keyring(delete)
 
 
+NO_SOURCE = "none"
+
+
 def describe(endpoint: Endpoint) -> dict[str, str]:
-    """What `key status` tells: name and value, the key itself not among them."""
+    """What `key status` tells: name and value, the key itself not among them. `source` may be `NO_SOURCE`."""
     winner = _from_environment()
     try:
         secret, backend = _ask_keyring(
@@ -107,11 +134,11 @@ def describe(endpoint: Endpoint) -> dict[str, str]:
         )
     except CredentialsError as error:
         secret, backend = None, f"none: {error}"
-    stored = Key(secret, "keyring") if secret else None
+    stored = Key(secret, KEYRING) if secret else None
     winner = winner or stored
     return {
         "account": endpoint.account,
-        "source": winner.source if winner else "none",
+        "source": winner.source if winner else NO_SOURCE,
         "key": winner.hint if winner else "-",
         "keyring": backend,
         "stored": stored.hint if stored else "-",
@@ -139,15 +166,12 @@ def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
     if answers:
         return answers[0]
     if not failures:
-        raise CredentialsError(
-            f"the OS keyring has not answered for {PATIENCE:.0f} seconds",
-            advice=f"unlock it and try again, or {_WITHOUT_KEYRING}",
-        )
-    if isinstance(failures[0], CredentialsError):
+        raise KeyringError(f"the OS keyring has not answered for {PATIENCE:.0f} seconds", "unlock it and try again")
+    if isinstance(failures[0], KeyringError):
         raise failures[0]
-    raise CredentialsError(
+    raise KeyringError(
         f"the OS keyring cannot be used: {type(failures[0]).__name__}: {failures[0]}",
-        advice=f"unlock or start it and try again, or {_WITHOUT_KEYRING}",
+        "unlock or start it and try again",
     ) from failures[0]
 
 
@@ -165,7 +189,5 @@ def _backend() -> "KeyringBackend":
             pass
     found = keyring.core.get_keyring()
     if not keyring.core.recommended(found):
-        raise CredentialsError(
-            "no OS keyring answers here", advice=f"install or start one (such as gnome-keyring), or {_WITHOUT_KEYRING}"
-        )
+        raise KeyringError("no OS keyring answers here", "install or start one, such as gnome-keyring")
     return found

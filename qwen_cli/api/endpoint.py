@@ -16,10 +16,15 @@ class SendingOptions(NamedTuple):
     connect_timeout: float = 10.0
     retries: int = 2
     request_id: str | None = None
+    no_key: bool = False
 
 
 class Endpoint(NamedTuple):
-    """A server that speaks the protocol. `account` is the user name of its key in the keyring: host[:port]."""
+    """A server that speaks the protocol.
+
+    `account` is the user name of its key in the keyring: the host, with its port (and an IPv6 address in brackets) where
+    the URL names one.
+    """
 
     base_url: str
     scheme: str
@@ -30,6 +35,14 @@ class Endpoint(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
+
+    def require_privacy(self) -> None:
+        """InvalidUsage where a key would be sent in the clear."""
+        if self.scheme == "http" and not self.is_loopback:
+            raise InvalidUsage(
+                f"a key is never sent over plain http to {self.host}",
+                advice="use https://, or --no-key for a server that needs none",
+            )
 
     @property
     def chat_url(self) -> str:
@@ -44,7 +57,7 @@ class Endpoint(NamedTuple):
 
 
 def parse_endpoint(base_url: str) -> Endpoint:
-    """Read a base URL; InvalidUsage where no key could safely be sent to it."""
+    """Read a base URL; InvalidUsage where it is none."""
     try:
         parts = urlsplit(base_url)
         port = parts.port
@@ -59,16 +72,12 @@ def parse_endpoint(base_url: str) -> Endpoint:
         raise InvalidUsage("the base URL is not an http:// or https:// URL", advice=f"it looks like {DEFAULT_BASE_URL}")
     if parts.query or parts.fragment or "@" in parts.netloc or " " in base_url:
         raise InvalidUsage("the base URL may hold neither a user name, a query nor a fragment")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise InvalidUsage(
-            f"a key is never sent over plain http to {host}", advice="use https://, or http:// to a loopback address"
-        )
     return Endpoint(
         base_url=base_url.rstrip("/"),
         scheme=parts.scheme,
         host=host,
         port=port or {"http": 80, "https": 443}[parts.scheme],
-        account=host if port is None else f"{host}:{port}",
+        account=host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
     )
 
 

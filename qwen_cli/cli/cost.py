@@ -87,7 +87,7 @@ def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOpti
     endpoint = parse_endpoint(sending.base_url)
     query = f"usage/detail?period={cost.period}" if cost.period else "billing"
     with (
-        Client(endpoint, find_key(endpoint), sending, notes) as client,
+        Client(endpoint, find_key(endpoint, no_key=sending.no_key), sending, notes) as client,
         notes.waiting("asking the account"),
         client.get(endpoint.account_url(query)) as reply,
     ):

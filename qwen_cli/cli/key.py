@@ -1,6 +1,7 @@
 """`qwen-cli key`: the stored API key, never the key itself."""
 
 from qwen_cli.cli.options import EndpointOptions
+from qwen_cli.errors import CredentialsError
 from qwen_cli.output.results import standard_output
 from qwen_cli.output.stderr import Notes
 
@@ -15,18 +16,24 @@ def set_key(*, where: EndpointOptions) -> None:
     from qwen_cli.request.inputs import read_secret
 
     endpoint = parse_endpoint(where.base_url)
+    endpoint.require_privacy()
     require_keyring()
-    store_key(endpoint, read_secret(f"API key for {endpoint.account}: "))
-    Notes().note(f"the key for {endpoint.account} is stored")
+    key = store_key(endpoint, read_secret(f"API key for {endpoint.account}: "))
+    Notes().note(f"stored the key {key.hint} for {endpoint.account}")
 
 
-def show_status(*, where: EndpointOptions) -> None:
-    """Say which key is used and where it comes from."""
+def show_status(*, where: EndpointOptions) -> int:
+    """Say which key is used and where it comes from.
+
+    The exit status is 3 when there is none.
+    """
     from qwen_cli.api.costs import lines
-    from qwen_cli.api.credentials import describe
+    from qwen_cli.api.credentials import NO_SOURCE, describe
     from qwen_cli.api.endpoint import parse_endpoint
 
-    standard_output().write(lines(describe(parse_endpoint(where.base_url))).encode())
+    status = describe(parse_endpoint(where.base_url))
+    standard_output().write(lines(status).encode())
+    return CredentialsError.status if status["source"] == NO_SOURCE else 0
 
 
 def delete_key(*, where: EndpointOptions) -> None:

@@ -229,6 +229,7 @@ OPTIONS: Mapping[str, Any] = {
             "--retries", type=types.Number(0, 100, whole=True), help="More tries, where that is free", default="2"
         ),
         request_id=_option("--request-id", type=types.RequestId(), help="Send it as X-Client-Request-Id"),
+        no_key=_option("--no-key", help="Send no API key; allows plain http to any host"),
         dry_run=_option("--dry-run", help="Print the request body, send nothing"),
         curl=_option("--curl", help="Print a curl command, send nothing"),
     ),

@@ -14,7 +14,7 @@ from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import visible_json
 from qwen_cli.request.body import RequestOptions, as_curl, as_json, build_fields
 from qwen_cli.request.inputs import StandardInput
-from qwen_cli.request.prompt import PromptOptions, read_messages
+from qwen_cli.request.prompt import PromptOptions, read_parts
 
 if TYPE_CHECKING:
     from qwen_cli.api.answer import Answer
@@ -62,15 +62,22 @@ def prepare(
     *,
     stream: bool,
 ) -> Prepared:
-    """Read and check all that the request is made of; what can fail without waiting comes first."""
+    """Read and check all that the request is made of.
+
+    Mistakes that can be seen without waiting come first, then a missing key, and then standard input is awaited.
+    """
     endpoint = parse_endpoint(sending.base_url)
     fields = build_fields(request, stream=stream)
     key = None
-    if not (preview.dry_run or preview.curl):
+    is_sent = not (preview.dry_run or preview.curl)
+    if is_sent and not sending.no_key:
+        endpoint.require_privacy()
+    if is_sent:
         dial_ahead(endpoint)
-        key = find_key(endpoint)
-    messages = read_messages(words or (), prompt, StandardInput(notes.note))
-    body = {"model": fields.pop("model"), "messages": messages} | fields
+    parts = read_parts(words or (), prompt, StandardInput(notes.note))
+    if is_sent:
+        key = find_key(endpoint, no_key=sending.no_key)
+    body = {"model": fields.pop("model"), "messages": parts.messages()} | fields
     return Prepared(body, endpoint, key, sending, preview, notes)
 
 

@@ -16,6 +16,8 @@ from qwen_cli.output.stderr import complain
 MOST_BYTES = 64 << 20
 """The largest file or standard input that is read: far more than the model can take, less than the memory."""
 
+READ_ONCE = "standard input can be read only once"
+
 PATIENCE = 3.0
 """Seconds of silence on standard input before a note says what is awaited."""
 
@@ -103,19 +105,28 @@ class StandardInput:
         return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
     def read(self) -> str:
-        """All of it, without its final newline; waits for as long as it takes."""
+        """All of it as text, without its final newline; waits for as long as it takes."""
+        return decode_text(self.read_bytes(), "standard input").removesuffix("\n")
+
+    def read_bytes(self) -> bytes:
+        """All of it as it is; waits for as long as it takes."""
         if self._read:
-            raise InvalidUsage("standard input can be read only once")
+            raise InvalidUsage(READ_ONCE)
         self._read = True
         if sys.stdin is None:
-            return ""
+            return b""
         try:
-            if not os.isatty(0) and not select.select([0], [], [], PATIENCE)[0]:
+            if os.isatty(0):
+                self._note("reading standard input from the terminal, up to Control-D")
+            elif not select.select([0], [], [], PATIENCE)[0]:
                 self._note("waiting for standard input (use -n to leave it alone)")
-            data = _read_all(0, "standard input")
+            return _read_all(0, "standard input")
         except OSError as error:
             raise LocalError(f"cannot read standard input: {error.strerror}") from error
-        return decode_text(data, "standard input").removesuffix("\n")
+
+    def note_emptiness(self) -> None:
+        """Say that nothing came, to who may have expected something."""
+        self._note("standard input is empty (use -n to leave it alone)")
 
 
 def read_secret(question: str) -> str:

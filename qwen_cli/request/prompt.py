@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import StandardInput, read_file, read_text
+from qwen_cli.request.inputs import READ_ONCE, StandardInput, read_file, read_text
 
 Message = dict[str, Any]
 
@@ -23,35 +23,61 @@ class PromptOptions(NamedTuple):
     messages: Any | None = None
 
 
-def read_messages(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[Message]:
-    """Put together the conversation that is asked about; InvalidUsage where there is nothing to ask."""
-    system = _system_text(options)
-    earlier = options.messages or []
-    text = join_pieces(_read_pieces(words, options, stdin))
-    images = [_image_part(source, options.image_detail) for source in options.image or ()]
+class Parts(NamedTuple):
+    """What a conversation is made of. None among the pieces and images is standard input, still to be read."""
+
+    system: str | None
+    earlier: list[Message]
+    pieces: list[str | None]
+    image_urls: list[str | None]
+    image_detail: str | None
+    stdin: StandardInput
+
+    def messages(self) -> list[Message]:
+        """The conversation that is asked about, once standard input is read; InvalidUsage where it asks nothing."""
+        image_urls = [self._image_from_stdin() if url is None else url for url in self.image_urls]
+        typed = self.stdin.read() if None in self.pieces else None
+        text = join_pieces([typed or "" if piece is None else piece for piece in self.pieces])
+        if not (text or image_urls or self.earlier):
+            raise _nothing_to_ask()
+        if typed == "":
+            self.stdin.note_emptiness()
+        messages = [] if self.system is None else [{"role": "system", "content": self.system}]
+        images = [_image_part(url, self.image_detail) for url in image_urls]
+        return messages + self.earlier + user_messages(text, images)
+
+    def _image_from_stdin(self) -> str:
+        return _image_data(self.stdin.read_bytes(), "standard input")
+
+
+def read_parts(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> Parts:
+    """Read what can be read without waiting; InvalidUsage where it is seen already that there is nothing to ask."""
+    runs = split_words(words)
+    files, images = options.file or (), options.image or ()
+    asked_for = [*files, *images, *runs].count(STDIN)
+    if asked_for > 1:
+        raise InvalidUsage(READ_ONCE)
     if options.image_detail and not images:
         raise InvalidUsage("--image-detail needs an --image")
-    if not (text or images or earlier):
-        raise InvalidUsage("nothing to ask", advice="give a prompt, a file with -f, or standard input")
-    messages = [] if system is None else [{"role": "system", "content": system}]
-    return messages + earlier + user_messages(text, images)
-
-
-def _system_text(options: PromptOptions) -> str | None:
-    if options.system_file is None:
-        return options.system
-    return _read_text(options.system_file)
-
-
-def _read_pieces(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> list[str]:
-    """The pieces of the user message, in order: files, standard input, words; a `-` is standard input in its place."""
-    asked_for = STDIN in words or STDIN in (options.file or ())
-    pieces = [stdin.read() if path == STDIN else _read_text(path) for path in options.file or ()]
+    pieces = [None if path == STDIN else _read_text(path) for path in files]
     if not asked_for and not options.no_stdin and stdin.is_offered:
-        pieces.append(stdin.read())
-    for run in split_words(words):
-        pieces.append(stdin.read() if run == STDIN else run)
-    return pieces
+        pieces.append(None)
+    pieces += [None if run == STDIN else run for run in runs]
+    parts = Parts(
+        system=options.system if options.system_file is None else _read_text(options.system_file),
+        earlier=options.messages or [],
+        pieces=pieces,
+        image_urls=[None if source == STDIN else _image_url(source) for source in images],
+        image_detail=options.image_detail,
+        stdin=stdin,
+    )
+    if not (parts.image_urls or parts.earlier or any(piece is None or piece.strip() for piece in pieces)):
+        raise _nothing_to_ask()
+    return parts
+
+
+def _nothing_to_ask() -> InvalidUsage:
+    return InvalidUsage("nothing to ask", advice="give a prompt, a file with -f, or standard input")
 
 
 def split_words(words: Sequence[str]) -> list[str]:
@@ -85,8 +111,8 @@ def _read_text(path: str) -> str:
     return read_text(path).removesuffix("\n")
 
 
-def _image_part(source: str, detail: str | None) -> dict[str, Any]:
-    image = {"url": _image_url(source)}
+def _image_part(url: str, detail: str | None) -> dict[str, Any]:
+    image = {"url": url}
     if detail is not None:
         image["detail"] = detail
     return {"type": "image_url", "image_url": image}
@@ -102,12 +128,16 @@ def _image_url(source: str) -> str:
         except OutsideLimitsError as error:
             raise InvalidUsage(error.message) from None
         return source
+    return _image_data(read_file(source), source)
+
+
+def _image_data(data: bytes, name: str) -> str:
+    """An image as a data: URI; LocalError when it is none."""
     import base64
 
-    data = read_file(source)
     kind = image_type(data)
     if kind is None:
-        raise LocalError(f"{source} is not a JPEG, PNG, GIF or WEBP image")
+        raise LocalError(f"{name} is not a JPEG, PNG, GIF or WEBP image")
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
