@@ -66,6 +66,7 @@ text --timeout ! --timeout
 text --connect-timeout ! --connect-timeout
 text --retries ! --retries
 text --request-id ! --request-id
+- --no-key ! --no-key
 - --dry-run ! --dry-run --curl
 - --curl ! --curl --dry-run
 ' ;;

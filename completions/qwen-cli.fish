@@ -203,6 +203,7 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --connect-timeout' -l connect-timeout -x -d 'Longest wait to connect'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --retries' -l retries -x -d 'More tries, where that is free'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --request-id' -l request-id -x -d 'Send it as X-Client-Request-Id'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --no-key' -l no-key -d 'Send no API key; allows plain http to any host'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --dry-run --curl' -l dry-run -d 'Print the request body, send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --curl --dry-run' -l curl -d 'Print a curl command, send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both calls' -d 'What to print; calls are tool calls alone'

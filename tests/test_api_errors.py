@@ -66,9 +66,7 @@ def test_a_401_with_a_stored_key_says_how_to_store_another(qwen: Program, api: A
 
 
 @pytest.mark.parametrize("arguments", [("--balance",), ("--period", "7d")], ids=" ".join)
-def test_a_404_of_the_account_is_not_about_the_model(
-    qwen: Program, api: ApiServer, arguments: tuple[str, ...]
-) -> None:
+def test_a_404_of_the_account_is_not_about_the_model(qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
     api.answer(reply(error(404, "Not found"), status=404))
     message = qwen("cost", *arguments).message
     assert "--base-url" in message

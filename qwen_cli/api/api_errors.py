@@ -8,7 +8,15 @@ from qwen_cli.api import json_text
 from qwen_cli.api.credentials import KEYRING
 from qwen_cli.errors import CredentialsError, ProtocolError, QwenError, RefusedError, ServiceError
 
-_BAD_REQUEST, _UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = 400, 401, 402, 403, 404, 413, 429
+_BAD_REQUEST, _UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = (
+    400,
+    401,
+    402,
+    403,
+    404,
+    413,
+    429,
+)
 
 _TOP_UP = "top up the account; 'qwen-cli cost --balance' says what is left"
 _STORE = "see 'qwen-cli key status', and store a valid key with 'qwen-cli key set'"

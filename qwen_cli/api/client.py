@@ -220,9 +220,7 @@ class Client:
             if attempt == self._sending.retries:
                 raise failure
             delay = retrying.delay(attempt, retry_after)
-            self._notes.note(
-                f"{failure.message}; retrying in {delay:.1f} s ({attempt + 1} of {self._sending.retries})"
-            )
+            self._notes.note(f"{failure.message}; retrying in {delay:.1f} s ({attempt + 1} of {self._sending.retries})")
             time.sleep(delay)
             attempt += 1
 

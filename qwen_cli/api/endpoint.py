@@ -22,8 +22,8 @@ class SendingOptions(NamedTuple):
 class Endpoint(NamedTuple):
     """A server that speaks the protocol.
 
-    `account` is the user name of its key in the keyring: the host, with its port (and an IPv6 address in brackets) where
-    the URL names one.
+    `account` is the user name of its key in the keyring: the host, with its port where the URL names one (and then an
+    IPv6 address in brackets).
     """
 
     base_url: str
