@@ -49,10 +49,10 @@ def load_at(text: str, start: int) -> tuple[Any, int]:
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
-        level = [value for values in inner for value in values]
+    level = [value]  # the arrays and objects of one depth
+    for _ in range(MAX_DEPTH):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
         if not level:
             return
     raise ValueError("it is nested too deeply")
