@@ -142,15 +142,3 @@ def test_the_key_status_needs_the_keyring_and_no_http(qwen: Program) -> None:
     loaded = loaded_by(qwen, "key", "status")
     assert "keyring" in loaded.foreign
     assert loaded.among(["httpx", "rich", "anyio", "qwen_cli.sandbox"]) == set()
-
-
-def test_the_listing_sees_what_is_loaded(qwen: Program, api: ApiServer) -> None:
-    api.answer(reply(completion()))
-    (qwen.cwd / "hi.txt").write_text("hi")
-    loaded = loaded_by(qwen, "ask", "-o", "answer", "-f", "hi.txt")
-    assert loaded.among(["tempfile", "typer", "httpx", "qwen_cli.api.client"]) == {
-        "tempfile",
-        "typer",
-        "httpx",
-        "qwen_cli.api.client",
-    }

@@ -325,19 +325,6 @@ def test_a_key_typed_at_the_hidden_prompt_is_not_shown(qwen: Program, api: ApiSe
     assert api.request.headers["authorization"] == f"Bearer {STORED}"
 
 
-@pytest.mark.parametrize("arguments", [("ask", "hi"), ("key", "set")], ids=" ".join)
-def test_a_keyring_that_hangs_ends_with_3_after_3_seconds(
-    qwen: Program, keyring: Keyring, arguments: tuple[str, ...]
-) -> None:
-    keyring.hang()
-    changes = {**keyring.environment, **WITHOUT, "AIMLAPI_BASE_URL": "https://api.invalid/v1"}
-    given = STORED if "set" in arguments else None
-    result = qwen(*arguments, env=changes, input=given, secret=STORED)
-    assert (result.status, result.stdout) == (3, b"")
-    assert "AIMLAPI_API_KEY" in result.message
-    assert 2.5 < result.seconds < 7
-
-
 def test_no_keyring_at_all_ends_with_3_and_says_what_to_do(qwen: Program) -> None:
     result = qwen("ask", "hi", env={**WITHOUT, "AIMLAPI_BASE_URL": "https://api.invalid/v1"})
     assert (result.status, result.stdout) == (3, b"")

@@ -321,7 +321,7 @@ def chopped_streams(draw: st.DrawFn) -> tuple[str, list[bytes]]:
 
 
 @given(chopped_streams())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_stream_in_any_pieces_is_printed_the_same(
     qwen: Program, api: ApiServer, case: tuple[str, list[bytes]]
 ) -> None:

@@ -235,7 +235,7 @@ def server() -> Iterator[ApiServer]:
         yield running
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(invocation=invocations())
 def test_the_body_that_was_really_sent_is_what_the_flags_say_and_the_schemas_take(
     server: ApiServer, invocation: tuple[list[str], Json]
@@ -251,7 +251,7 @@ def test_the_body_that_was_really_sent_is_what_the_flags_say_and_the_schemas_tak
     assert violations(request.json) == []
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(invocation=invocations())
 def test_a_process_shows_the_same_body(
     tmp_path_factory: pytest.TempPathFactory, server: ApiServer, invocation: tuple[list[str], Json]

@@ -91,18 +91,17 @@ def test_each_wait_is_longer_than_nothing(qwen: Program, api: ApiServer) -> None
 
 @pytest.mark.parametrize("header", ["seconds", "a date"])
 def test_the_server_decides_how_long_to_wait(qwen: Program, api: ApiServer, header: str) -> None:
-    at = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
-    api.answer(failure(429, retry_after="2" if header == "seconds" else at), reply(completion("At last.")))
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    api.answer(failure(429, retry_after="1" if header == "seconds" else at), reply(completion("At last.")))
     start = time.time()
     result = qwen("ask", "hi")
     assert (result.status, result.text) == (0, "At last.\n")
     waited = api.requests[1].at - api.requests[0].at
     if header == "seconds":
-        assert waited >= 2
+        assert waited >= 1  # the backoff would be half a second at most
     else:
         # A date has no fractions, so the wait may be up to one second short.
-        assert time.time() - start >= 2
-        assert waited > 0.5
+        assert time.time() - start >= 1
     assert waited < 8
 
 

@@ -63,20 +63,20 @@ def test_a_server_that_drips_is_listened_to(qwen: Program, api: ApiServer, comma
         yield head(200, {"content-type": "text/event-stream", "content-length": len(body + rest)})
         for byte in body[:6]:
             yield bytes([byte])
-            yield 0.3
+            yield 0.2
         yield body[6:] + rest
 
     api.answer(drip)
-    result = qwen(command, "--timeout", "1.2", "hi")
+    result = qwen(command, "--timeout", "0.8", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert b"Hello." in result.stdout
-    assert result.seconds > 1.8
+    assert result.seconds > 1.2
 
 
 def test_keep_alive_comments_keep_a_stream_alive(qwen: Program, api: ApiServer) -> None:
-    thinking: list[Step] = [b": keep-alive\n\n", 0.4] * 4
+    thinking: list[Step] = [b": keep-alive\n\n", 0.2] * 6
     api.answer(stream(*thinking, event_stream(chunks("Hello."))))
-    result = qwen("stream", "--timeout", "1.2", "hi")
+    result = qwen("stream", "--timeout", "0.8", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
 
 
@@ -92,10 +92,10 @@ def test_a_port_that_refuses_ends_with_6(qwen: Program) -> None:
 def test_a_port_that_never_answers_costs_the_connect_timeout(qwen: Program) -> None:
     with unanswering_port() as port:
         url = f"http://127.0.0.1:{port}/v1"
-        result = qwen("ask", "--connect-timeout", "1", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
+        result = qwen("ask", "--connect-timeout", "0.5", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (6, b"")
     assert "--connect-timeout" in result.message
-    assert 1 <= result.seconds < 1 + SLACK
+    assert 0.5 <= result.seconds < 0.5 + SLACK
 
 
 def test_a_usage_error_does_not_wait_for_a_connection(qwen: Program) -> None:
@@ -156,10 +156,10 @@ def test_an_ssl_cert_file_that(qwen: Program, tls_api: ApiServer, content: str |
 
 def test_a_server_that_never_shakes_hands_costs_the_connect_timeout(qwen: Program, api: ApiServer) -> None:
     changes = {"AIMLAPI_BASE_URL": f"https://127.0.0.1:{api.port}/v1"}
-    result = qwen("ask", "--connect-timeout", "1", "--timeout", "2", "--retries", "0", "hi", env=changes)
+    result = qwen("ask", "--connect-timeout", "0.5", "--timeout", "2", "--retries", "0", "hi", env=changes)
     assert (result.status, result.stdout) == (6, b"")
     assert result.message
-    assert 1 <= result.seconds < 2 + SLACK
+    assert 0.5 <= result.seconds < 2 + SLACK
 
 
 def test_a_server_that_speaks_no_tls_ends_with_6(qwen: Program) -> None:
