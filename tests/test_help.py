@@ -40,6 +40,19 @@ def test_options_stand_in_groups_and_examples_at_the_end(qwen: Program, command:
     assert "AIMLAPI_BASE_URL" in text
 
 
+@pytest.mark.parametrize("command", [(), ("ask",), ("key", "set")], ids=" ".join)
+def test_help_as_a_command_is_the_same(qwen: Program, command: tuple[str, ...]) -> None:
+    assert qwen("help", *command).stdout == qwen(*command, "--help").stdout
+
+
+def test_a_bare_prompt_gets_the_command_line_that_works(qwen: Program) -> None:
+    assert "did you mean: qwen-cli ask 'What is 2+2?'" in qwen("What is 2+2?").message
+
+
+def test_what_key_set_is_given_as_an_argument_is_not_shown(qwen: Program) -> None:
+    assert "hunter2" not in qwen("key", "set", "hunter2").message
+
+
 def test_help_uses_the_width_of_the_terminal(qwen: Program) -> None:
     assert max(len(line) for line in qwen("ask", "-h", env={"COLUMNS": "120"}).text.splitlines()) > 80
 

@@ -289,7 +289,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
         (("key", "sett"), "no such command: sett; did you mean set?"),
         (("ask", "hi", "--model"), "requires an argument"),
         (("cost", "--dry-run=1"), "--dry-run"),
-        (("key", "set", "sk-123"), "unexpected extra argument"),
+        (("key", "set", "sk-123"), "it takes no argument"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from qwen_cli.api.endpoint import parse_endpoint
 from qwen_cli.request.body import as_curl, as_json, schema_name
-from tests.api_server import ApiServer, events, reply
+from tests.api_server import SILENCE, ApiServer, events, reply
 from tests.bodies import Json, chunks, completion
 from tests.program import KEY, TERMINAL, Options, Program, require_tool
 
@@ -205,7 +205,8 @@ class TestCurl:
         api.always(reply(completion("Hello.")))
         assert qwen(*arguments).status == 0
         line = qwen(*arguments, "--curl", env={"AIMLAPI_API_KEY": None})
-        assert (line.status, line.stderr) == (0, "")
+        assert line.status == 0
+        assert "AIMLAPI_API_KEY is not set" in line.message
         assert len(api.requests) == 1
         qwen.file("command", line.stdout)
         ran = qwen(script=". ./command")
@@ -214,6 +215,18 @@ class TestCurl:
         assert (curls.method, curls.path, curls.body.rstrip(b"\n")) == (own.method, own.path, own.body)
         for name in ("authorization", "content-type", "x-client-request-id"):
             assert curls.headers[name] == own.headers[name]
+
+    @pytest.mark.parametrize("shell", ["dash", "bash", "zsh"])
+    def test_the_key_is_in_no_command_line_of_any_shell(self, qwen: Program, api: ApiServer, shell: str) -> None:
+        require_tool("curl")
+        qwen.file("command", qwen("ask", "--curl", "it's $HOME `id`").stdout)
+        api.answer((SILENCE,))
+        with qwen.start(script=f"exec {require_tool(shell)} ./command"):
+            api.wait_for_requests()
+            lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+        assert api.request.headers["authorization"] == f"Bearer {KEY}"
+        assert any(b"@/dev/fd/3" in line and line.startswith(b"curl") for line in lines)
+        assert not any(KEY.encode() in line for line in lines)
 
     def test_the_key_is_a_variable(self, qwen: Program) -> None:
         shown = qwen("ask", "--curl", "hi").text
@@ -237,6 +250,6 @@ def test_a_body_is_compact_utf8_json_of_one_line(sent: Json) -> None:
 
 @given(BODIES)
 def test_no_body_ends_the_here_document_of_curl_early(sent: Json) -> None:
-    *_, document, end = as_curl(sent, parse_endpoint("http://localhost/v1"), request_id=None).split("\n")
+    *_, document, end = as_curl(sent, parse_endpoint("http://localhost/v1"), request_id=None, no_key=False).split("\n")
     assert end == "JSON"
     assert json.loads(document) == sent

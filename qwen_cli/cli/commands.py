@@ -66,7 +66,7 @@ class Commands(help_text.WritingHelp, TyperGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.table and not args[0].startswith("-"):
-            raise help_text.no_such_command(args[0], list(self.table), ctx)
+            raise help_text.no_such_command(args, list(self.table), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -108,6 +108,8 @@ def build() -> Commands:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Parse and run; return the exit status, or raise what `main` turns into one."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     try:
         with build().make_context("qwen-cli", list(arguments)) as context:
             status = context.command.invoke(context)

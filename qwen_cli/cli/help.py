@@ -31,6 +31,13 @@ def _write_help(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -
 class Command(WritingHelp, TyperCommand):
     """A command whose help shows its options by group, and its examples as they are."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Click would quote what is too much, and that may be a key.
+        ctx.allow_extra_args = True
+        if rest := super().parse_args(ctx, args):
+            raise click.UsageError("it takes no argument", ctx)
+        return rest
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
@@ -68,7 +75,13 @@ def write_examples(formatter: click.HelpFormatter, command_path: str) -> None:
         formatter.write(f"\n{FOOTERS[command_path]}\n")
 
 
-def no_such_command(name: str, known: list[str], context: click.Context) -> click.UsageError:
+def no_such_command(words: list[str], known: list[str], context: click.Context) -> click.UsageError:
+    import shlex
+
+    name = words[0]
+    if context.parent is None and (len(name.split()) > 1 or (not get_close_matches(name, known, n=1) and words[1:])):
+        suggestion = shlex.join(["qwen-cli", "ask", *words])
+        return click.UsageError(f"no such command; did you mean: {suggestion}", context)
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
     return click.UsageError(f"no such command: {name}; {hint}", context)

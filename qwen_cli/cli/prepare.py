@@ -1,10 +1,11 @@
 """From the options to a request that is ready to be sent, or shown instead."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qwen_cli.api.credentials import Key, find_key
+from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
 from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
 from qwen_cli.cli.options import PreviewOptions, VerdictOptions
@@ -34,7 +35,10 @@ class Prepared(NamedTuple):
     def print_preview(self, output: Output) -> bool:
         """Print the request instead of sending it, if that is asked for."""
         if self.preview.curl:
-            text = as_curl(self.body, self.endpoint, request_id=self.sending.request_id)
+            no_key = self.sending.no_key
+            text = as_curl(self.body, self.endpoint, request_id=self.sending.request_id, no_key=no_key)
+            if not no_key and not os.environ.get(VARIABLES[0]):
+                self.notes.note(f"{VARIABLES[0]} is not set: the command takes the key from it")
         elif self.preview.dry_run:
             text = as_json(self.body, pretty=output.terminal)
         else:

@@ -127,15 +127,16 @@ def as_json(body: Body, *, pretty: bool) -> str:
     return json.dumps(body, ensure_ascii=False, indent=2) if pretty else encode(body).decode()
 
 
-def as_curl(body: Body, endpoint: Endpoint, *, request_id: str | None) -> str:
-    """The same request for a shell: the key stays a variable, and the body a here-document of any length."""
+def as_curl(body: Body, endpoint: Endpoint, *, request_id: str | None, no_key: bool) -> str:
+    """The same request for any POSIX shell: the key stays out of the arguments, and the body is of any length."""
     headers = ["Content-Type: application/json"]
     if request_id:
         headers.append(f"X-Client-Request-Id: {request_id}")
     lines = [
         f"curl --silent --show-error --fail-with-body --no-buffer {shlex.quote(endpoint.chat_url)}",
-        f'--header "Authorization: Bearer ${VARIABLES[0]}"',
+        *([] if no_key else ["--header @/dev/fd/3"]),
         *(f"--header {shlex.quote(header)}" for header in headers),
-        "--data-binary @- <<'JSON'",
+        f"--data-binary @- {'' if no_key else '3<<KEY '}<<'JSON'",
     ]
-    return " \\\n  ".join(lines) + f"\n{as_json(body, pretty=False)}\nJSON"
+    key = "" if no_key else f"Authorization: Bearer ${VARIABLES[0]}\nKEY\n"
+    return " \\\n  ".join(lines) + f"\n{key}{as_json(body, pretty=False)}\nJSON"
