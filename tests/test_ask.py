@@ -96,7 +96,7 @@ def test_tool_calls_follow_the_content_a_line_each(qwen: Program, api: ApiServer
     result = qwen("ask", "--no-newline", "hi")
     assert result.status == 0
     assert result.text == (
-        'Let me look.{"id":"call_1","name":"a","arguments":{}}\n{"id":"call_2","name":"b","arguments":[1]}\n'
+        'Let me look.\n{"id":"call_1","name":"a","arguments":{}}\n{"id":"call_2","name":"b","arguments":[1]}\n'
     )
 
 
@@ -168,4 +168,4 @@ def test_reads_a_recorded_response_of_the_service(qwen: Program, api: ApiServer)
     result = qwen("ask", "--show", "both", "hi")
     assert (result.status, result.text) == (0, message["content"].rstrip("\n") + "\n")
     assert result.stderr == message["reasoning_content"].rstrip("\n") + "\n"
-    assert qwen("json", "hi").stdout == body
+    assert qwen("json", "hi").stdout == body.rstrip() + b"\n"
