@@ -1,109 +1,305 @@
-"""How fast `qwen-cli` is, side by side with what people would use instead.
+"""How fast `qwen-cli` is beside what people would use instead: the promises first, then the same at a distance.
 
-    python3 benchmarks/run.py [--rounds N] [--only NAME]… [--json FILE] [--keep FOLDER]
-
-Sets itself up in a temporary folder: this project and its peers, each installed into a virtual environment of its own,
-and a local server in a process of its own. After a warm-up round everything runs in turn, round after round. What
-can't be had is listed as missing, and a command that fails or prints something else than it should as wrong, each with
-the reason. The exit status is 1 when a promise of the project was missed or a result was wrong.
-
-It needs Python 3.11 on Linux and openssl; curl, jq, bash, zsh, fish and gnome-keyring-daemon where they are installed.
+Installs this project and its peers, each into a virtual environment of its own, and starts a server. Each row runs its
+two commands in turn, round after round after a warm-up, and compares their medians. What cannot be had is listed as
+missing. The exit status is 1 when a promise was missed or an output was wrong. Needs Linux, Python 3.11 and openssl.
 """
 
 import argparse
-import contextlib
+import atexit
+import ctypes
+import fcntl
+import hashlib
 import json
+import os
+import shlex
+import shutil
+import struct
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
+from string import Template
+from typing import IO, Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = {
+    "qwen-cli": [str(HERE.parent)],
+    "openai": ["openai<2.35"],  # later ones have no command line
+    "llm": ["llm"],
+    "sgpt": ["shell-gpt", "typer<0.26"],  # imports Click, which a later Typer no longer brings
+    "pytest": [f"{HERE.parent}[dev]"],
+}
+DISTANCES = (40, 100)  # milliseconds of round trip, and the last byte of an address
+NETWORK = "198.18.0"  # set apart for benchmarks by RFC 2544
+CLONE_NEWUSER, CLONE_NEWNET, TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x1000_0000, 0x4000_0000, 0x400454CA, 1, 0x1000
+NOT_FOUND, TIMEOUT = 127, "600"
 
-from benchmarks import environment, report
-from benchmarks.measure import Command, Run, WrongResult, run
-from benchmarks.rows import PROMISES, Row, rows
+# Started by a small process, because the kernel counts what a process held before `exec` into its peak memory.
+SPAWN = """\
+import posix, sys, time
+start = time.monotonic()
+child = posix.posix_spawn(sys.argv[1], sys.argv[1:], posix.environ, setsigdef=[13])
+_, status, usage = posix.wait4(child, 0)
+end, cpu = time.monotonic(), usage.ru_utime + usage.ru_stime
+print("", f"{start} {end} {posix.waitstatus_to_exitcode(status)} {cpu} {usage.ru_maxrss}", sep="\\n", file=sys.stderr)
+"""
+HTTPX = """\
+import os, httpx
+answer = httpx.Client(verify=False).post(os.environ["URL"] + "/chat/completions", content=os.environ["BODY"])
+print(answer.json()["choices"][0]["message"]["content"])"""
 
-PACKAGES = ("qwen-cli", "httpx", "typer", "keyring", "llm", "openai", "shell-gpt")
+
+class Command(NamedTuple):
+    """One side of a row: a line that bash runs where it is a pipeline, and that knows $URL (the base URL) and $BODY.
+
+    `expected` is the output without its last newline, or tells whether it is right; `path` is what server.py is to do.
+    The figures of `less` and `idle` seconds are taken off, and the rest is divided by `items`.
+    """
+
+    line: str
+    expected: str | Callable[[str], bool]
+    path: str = ""
+    less: "Command | None" = None
+    items: int = 1
+    idle: float = 0
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+class Run(NamedTuple):
+    """Seconds, bytes of the largest process, and when the first byte was out, in times of when the last was sent."""
+
+    wall: float
+    cpu: float
+    peak: float
+    first_byte: float = 0
+
+
+class Row(NamedTuple):
+    """Two commands, and how many times the second's figure the first's may be; or what it may be without a second."""
+
+    name: str
+    ours: Command
+    other: Command | None = None
+    limit: float | None = None
+    figure: str = "wall"
+    away: int = 0
+    rounds: int = 1000
+
+
+class Site(NamedTuple):
+    """What all commands find, the server by its distance, what it prints, and why some programs cannot be had."""
+
+    variables: dict[str, str]
+    urls: dict[int, str]
+    printed: IO[str]
+    reasons: dict[str, str]
+
+
+class Unmeasured(Exception):
+    """Why a row has no figures: something is "missing", or what was run did something "wrong"."""
+
+
+def digest(text: str) -> str:
+    """What `md5sum` prints of its input."""
+    return f"{hashlib.md5(text.encode()).hexdigest()}  -"
+
+
+def has(part: str) -> Callable[[str], bool]:
+    """A check that this is somewhere in the output."""
+    return lambda text: part in text
+
+
+def many(count: int, command: str, **figures: Any) -> Command:
+    """One prompt for each line that `seq` prints, which the answers are to repeat."""
+    return Command(f"seq {count} | {command} | md5sum", digest("".join(f"{n + 1}\n" for n in range(count))), **figures)
+
+
+def tab(shell: str) -> Command:
+    """What holds that completing starts neither Python nor this program: traps for both, and Tab in the real shell."""
+    tests = f"pytest -q -n 0 $TESTS/test_shells.py -k '{shell} and (trap or narrows)'"
+    return Command(f"{shell} --version && {tests} | tail -1", has(" passed"))
+
+
+CHUNKS, BIG, SLOW = 20_000, 50_000_000, 0.5
+MESSAGES = [{"role": "user", "content": "hi"}]
+POST = "curl -sS --fail -H 'Authorization: Bearer '$KEY -H 'Content-Type: application/json'"
+JQ = "sed -un 's/^data: {/{/p' | jq --unbuffered -rj '.choices[0].delta.content // empty'"
+NUMBERS = digest("".join(f" {index}" for index in range(CHUNKS)))
+
+ASK = Command("qwen-cli ask hi", "hi")
+CURL = Command(f'{POST} -d "$BODY" $URL/chat/completions', has('"content": "hi"'))
+PEERS = {
+    "httpx script": Command(f"python -c {shlex.quote(HTTPX)}", "hi"),
+    "llm": Command("llm --no-stream -n -m gpt-4o-mini hi", "hi"),
+    "openai": Command("openai api chat.completions.create -m gpt-4o-mini -g user hi", "hi"),
+    "sgpt": Command("sgpt --no-cache --no-md --no-functions hi", has("0")),
+    "curl | jq": Command(f"{CURL.line} | jq -r '.choices[0].message.content'", "hi"),
+}
+LIMITS = {"httpx script": 1.20, "llm": 0.2}
+PASS, TYPER = Command("python -c pass", ""), Command("python -c 'import typer'", "")
+STREAM = Command("qwen-cli stream --no-newline hi | md5sum", NUMBERS, path=f"/chunks/{CHUNKS}")
+CURL_STREAM = Command(f'{POST} -N -d "$BODY" $URL/chat/completions | {JQ} | md5sum', NUMBERS, path=f"/chunks/{CHUNKS}")
+MAP, MAP_ALL = (many(count, "qwen-cli map -P 8") for count in (1000, 100_000))
+MORE = many(5000, "qwen-cli map -P 8", less=MAP, items=4000)
+XARGS = many(24, "xargs -P8 -I{} qwen-cli ask -n {} | sort -n", items=24)
+JSON = Command("qwen-cli json hi", lambda text: text.count("x") >= BIG and text.endswith("}"), path=f"/bytes/{BIG}")
+SLOW_ASK = Command(f"{{ sleep {SLOW}; echo hi; }} | qwen-cli ask", "hi", idle=SLOW)
+SLOW_CURL = Command(f'{{ sleep {SLOW}; echo "$BODY"; }} | {POST} -d @- $URL/chat/completions', CURL.expected, idle=SLOW)
+
+PROMISES = [
+    Row("ask / curl, TLS, 100 ms", ASK, CURL, 1.10, away=100),
+    Row("ask / curl, TLS, 40 ms", ASK, CURL, 1.25, away=40),
+    *(Row(f"ask / {name}", ASK, peer, LIMITS.get(name)) for name, peer in PEERS.items()),
+    Row("--version / python -c pass", Command("qwen-cli --version", has("qwen-cli")), PASS, 2.0),
+    Row("--help / import typer", Command("qwen-cli --help", has("stream")), TYPER, 1.15),
+    Row("ask --help / import typer", Command("qwen-cli ask --help", has("--temperature")), TYPER, 1.15),
+    *(Row(f"Tab in {shell} starts no Python (a test)", tab(shell), rounds=1) for shell in ("bash", "zsh", "fish")),
+    Row(f"stream / curl -N | sed | jq, {CHUNKS:,} chunks", STREAM, CURL_STREAM, 0.35, rounds=5),
+    Row("map / xargs -P8, CPU of one more prompt", MORE, XARGS, 0.03, "cpu", rounds=5),
+    Row("map, seconds for one more prompt", MORE, None, 1 / 500, rounds=5),
+    Row("map, peak memory, 100,000 items / 1,000", MAP_ALL, MAP, 1.2, "peak", rounds=1),
+    Row("json, 50 MB, first byte out / last byte sent", JSON, None, 1.0, "first_byte", rounds=5),
+]
+AT_A_DISTANCE = [
+    Row(f"{name}, TLS, {away} ms", ours, other, away=away)
+    for away in DISTANCES
+    for name, ours, other in [
+        ("slow input | ask / slow input | curl", SLOW_ASK, SLOW_CURL),
+        *((f"ask / {name}", ASK, peer) for name, peer in {"curl": CURL, **PEERS}.items()),
+    ]
+]
+HEAD = f"{'wall, ms':>17}{'CPU, ms':>17}{'peak, MB':>10}{'ratio':>9}{'limit':>7}"
+
+
+def run(command: Command, site: Site, away: int) -> Run:
+    """Run a command once, and what is to be taken off."""
+    if away not in site.urls:
+        raise Unmeasured("missing", "needs root, or the right to make a network namespace and to open /dev/net/tun")
+    url = f"{site.urls[away]}{command.path}/v1"
+    env = site.variables | dict.fromkeys(["URL", "AIMLAPI_BASE_URL", "OPENAI_BASE_URL", "API_BASE_URL"], url)
+    env["BODY"] = json.dumps({"model": "m", "messages": MESSAGES, "stream": "chunks" in command.path})
+    argv = ["bash", "--norc", "-o", "pipefail", "-c", command.line]
+    if " | " not in command.line:
+        argv = [Template(word).substitute(env) for word in shlex.split(command.line)]
+    path = shutil.which(argv[0], path=env["PATH"])
+    if path is None:
+        raise Unmeasured("missing", site.reasons.get(argv[0], f"{argv[0]} is not installed"))
+    spawn = ["timeout", TIMEOUT, sys.executable, "-I", "-S", "-c", SPAWN, path, *argv[1:]]
+    with (
+        tempfile.TemporaryFile("w+") as stderr,
+        subprocess.Popen(spawn, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr) as process,
+    ):
+        assert process.stdout
+        output = os.read(process.stdout.fileno(), 1 << 16)
+        first_byte = time.monotonic()
+        text = (output + process.stdout.read()).decode(errors="replace").removesuffix("\n")
+        if process.wait():
+            raise Unmeasured("wrong", f"it did not start, or ran for more than {TIMEOUT} seconds")
+        stderr.seek(0)
+        *messages, report = [line for line in stderr.read().splitlines() if line]
+    start, end, status, cpu, peak = map(float, report.split())
+    message = "".join(messages[-1:])
+    if status == NOT_FOUND or "no such command" in message:
+        raise Unmeasured("missing", message)
+    if status or not (text == command.expected if isinstance(command.expected, str) else command.expected(text)):
+        raise Unmeasured("wrong", f"exit status {status:.0f}, printed {text[:60]!r}: {message}")
+    sent = float(site.printed.readline()) if "bytes" in command.path else first_byte
+    less = run(command.less, site, away) if command.less else Run(0, 0, 0)
+    wall, cpu = (end - start - less.wall - command.idle) / command.items, (cpu - less.cpu) / command.items
+    return Run(wall, cpu, peak * 1024, (first_byte - start) / (sent - start))
+
+
+def compare(row: Row, site: Site, rounds: int) -> dict[str, Any]:
+    """Measure a row: its medians, their ratio and the verdict."""
+    sides = [side for side in (row.ours, row.other) if side]
+    found: dict[str, Any] = {"name": row.name, "figure": row.figure, "limit": row.limit}
+    try:
+        [run(side, site, row.away) for side in sides]
+        runs = [[run(side, site, row.away) for side in sides] for _ in range(min(rounds, row.rounds))]
+    except Unmeasured as error:
+        return found | {"verdict": error.args[0], "reason": error.args[1]}
+    medians = [Run(*map(median, zip(*side, strict=True))) for side in zip(*runs, strict=True)]
+    ours, *other = (getattr(side, row.figure) for side in medians)
+    ratio = ours / other[0] if other else ours
+    verdict = "" if row.limit is None else "holds" if ratio <= row.limit else "MISSED"
+    return found | {"sides": [side._asdict() for side in medians], "ratio": ratio, "verdict": verdict}
+
+
+def described(found: dict[str, Any]) -> str:
+    """One line of the table: milliseconds, milliseconds and megabytes."""
+    if "reason" in found:
+        return f"{found['name']:54}{found['verdict']}: {found['reason']}"
+    scales = (("wall", 1e3, 1), ("cpu", 1e3, 1), ("peak", 1e-6, 0))
+    wall, cpu, peak = (" / ".join(f"{side[key] * by:.{n}f}" for side in found["sides"]) for key, by, n in scales)
+    limit = "" if found["limit"] is None else f"{found['limit']:g}"
+    return f"{found['name']:54}{wall:>17}{cpu:>17}{peak:>10}{found['ratio']:9.3g}{limit:>7} {found['verdict']}"
+
+
+def enter_network() -> int:
+    """Move this process into a network of its own, with the device that server.py delays; 0 where that is denied."""
+    maps = {"setgroups": "deny", "uid_map": f"0 {os.getuid()} 1", "gid_map": f"0 {os.getgid()} 1"}
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK) or ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET):
+        return 0
+    for name, text in maps.items():
+        Path("/proc/self", name).write_text(text)
+    tun = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", b"far", IFF_TUN | IFF_NO_PI))
+    for words in ("link set lo up", f"addr add {NETWORK}.1/24 dev far", "link set far up"):
+        subprocess.run(["ip", *words.split()], check=True)
+    return tun
+
+
+def start(folder: Path, rows: list[Row]) -> Site:
+    """Make the environments that the rows need and a certificate; start the server."""
+    reasons = {}
+    lines = " ".join(side.line for row in rows for side in (row.ours, row.other) if side)
+    for name in [name for name in ENVIRONMENTS if name == "qwen-cli" or name in lines]:
+        subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
+        pip = [str(folder / name / "bin/python"), "-m", "pip", "install", "--quiet", *ENVIRONMENTS[name]]
+        done = subprocess.run(pip, check=name == "qwen-cli", stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            reasons[name] = done.stderr.strip().rpartition("\n")[2]
+    certificate, key = str(folder / "certificate.pem"), str(folder / "key.pem")
+    names = "subjectAltName=" + ",".join(f"IP:{NETWORK}.{away}" for away in DISTANCES)
+    request = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=far", "-addext", names]
+    subprocess.run([*request, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    tun = enter_network()
+    argv = [sys.executable, str(HERE / "server.py"), certificate, key, str(tun)]
+    server = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, pass_fds=[tun] * bool(tun))
+    atexit.register(server.terminate)
+    assert server.stdout
+    port, tls_port = server.stdout.readline().split()
+    urls = {away: f"https://{NETWORK}.{away}:{tls_port}" for away in DISTANCES if tun}
+    path = os.pathsep.join([*(str(folder / name / "bin") for name in ENVIRONMENTS), os.environ.get("PATH", os.defpath)])
+    variables = {"PATH": path, "HOME": str(folder), "SSL_CERT_FILE": certificate, "TESTS": str(HERE.parent / "tests")}
+    variables |= dict.fromkeys(["KEY", "AIMLAPI_API_KEY", "OPENAI_API_KEY"], "sk-benchmark")
+    return Site(variables, {0: f"http://127.0.0.1:{port}", **urls}, server.stdout, reasons)
+
+
+def main() -> int:
+    """Measure, print, and return the exit status."""
     parser = argparse.ArgumentParser(description="Measure qwen-cli beside its peers.")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="rounds after the warm-up (20)")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only the rows with NAME in their name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="set up there, use what is there, and leave it")
-    arguments = parser.parse_args(argv)
-    if arguments.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    return arguments
-
-
-def note(text: str) -> None:
-    """Tell how far it has come."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
-
-
-def prepare(chosen: Sequence[Row]) -> tuple[dict[str, Command], dict[str, Exception]]:
-    """Set up each row and run it once; gives the commands that work, and why the others don't."""
-    commands: dict[str, Command] = {}
-    missing: dict[str, Exception] = {}
-    for row in chosen:
-        note(f"warming up: {row.name}")
-        try:
-            commands[row.name] = row.prepare()
-            run(commands[row.name])
-        except (environment.Missing, WrongResult) as error:
-            commands.pop(row.name, None)
-            missing[row.name] = error
-    return commands, missing
-
-
-def measure(chosen: Sequence[Row], rounds: int) -> tuple[dict[str, list[Run]], dict[str, Exception]]:
-    """Run all rows in turn, in so many rounds; gives each row's runs, and why some have none."""
-    commands, missing = prepare(chosen)
-    runs: dict[str, list[Run]] = {name: [] for name in commands}
-    for number in range(rounds):
-        note(f"round {number + 1} of {rounds}")
-        for row in chosen:
-            if row.name in commands and number % row.every == 0:
-                try:
-                    runs[row.name].append(run(commands[row.name]))
-                except WrongResult as error:
-                    del commands[row.name], runs[row.name]
-                    missing[row.name] = error
-    return runs, missing
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Set up, measure, print; returns the exit status."""
-    arguments = parse(argv)
-    with contextlib.ExitStack() as stack:
-        if arguments.keep:
-            arguments.keep.mkdir(parents=True, exist_ok=True)
-        folder = (arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))).resolve()
-        note(f"setting up in {folder}")
-        environment.install(folder / "qwen-cli", str(environment.PROJECT))
-        place = stack.enter_context(environment.place(folder))
-        wanted = arguments.only or [""]
-        chosen = [row for row in rows(place, stack) if any(name in row.name for name in wanted)]
-        promises = [promise for promise in PROMISES if promise.row in {row.name for row in chosen}]
-        runs, missing = measure(chosen, arguments.rounds)
-        heading = [environment.machine(), environment.installed(folder, PACKAGES)]
-    figures = {name: report.summarise(row) for name, row in runs.items()}
-    verdicts = [report.judge(promise, figures) for promise in promises]
-    lines = [*heading, "", *report.table(figures, missing), "", *map(report.verdict_line, verdicts)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report.record(heading, figures, missing, verdicts), indent=2) + "\n")
-    wrong = any(isinstance(error, WrongResult) for error in missing.values())
-    return int(wrong or any(verdict.holds is False for verdict in verdicts))
+    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT", help="only the rows with TEXT in their name")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there: seconds and bytes")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="install there, and leave it for the next time")
+    options = parser.parse_args()
+    rows = [row for row in [*PROMISES, *AT_A_DISTANCE] if any(text in row.name for text in options.only)]
+    found = []
+    with tempfile.TemporaryDirectory() as temporary:
+        site = start((options.keep or Path(temporary)).resolve(), rows)
+        for title, page in (("The promises", PROMISES), ("Far: each packet delayed (TUN device)", AT_A_DISTANCE)):
+            print(f"\n{title:54}{HEAD}")
+            for row in filter(rows.__contains__, page):
+                found.append(compare(row, site, options.rounds))
+                print(described(found[-1]), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    return int(any(each["verdict"] in {"MISSED", "wrong"} for each in found))
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except environment.Missing as error:
-        sys.exit(f"cannot be set up: {error}")
+    sys.exit(main())
