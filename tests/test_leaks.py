@@ -411,8 +411,8 @@ def test_json_streams_a_large_response_through(qwen: Program, api: ApiServer) ->
 
 
 def test_json_is_out_before_the_last_byte_is_in(qwen: Program, api: ApiServer) -> None:
-    body = json.dumps(completion("Hello." * 1000)).encode()
-    api.answer((head(200, {"content-length": len(body)}) + body[:3000], 1.0, body[3000:]))
+    body = json.dumps(completion("Hello." * 2000)).encode()
+    api.answer((head(200, {"content-length": len(body)}) + body[:6000], 1.0, body[6000:]))
     with qwen.start("json", "hi", input=PIPE) as running:
         running.close_input()
         running.wait_for(b"Hello.")

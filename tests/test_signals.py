@@ -224,7 +224,7 @@ def test_control_c_on_a_terminal_leaves_it_clean(qwen: Program, api: ApiServer, 
         running.type(b"\x03")
         result = running.finish(timeout=5)
     assert result.status == 130
-    assert result.terminal.rfind(b"\x1b[?25h") > result.terminal.rfind(b"\x1b[?25l")
+    assert result.terminal.endswith(b"\x1b[2K")
     assert b"Aborted" not in result.terminal
     assert api.request.closed.wait(1)
 

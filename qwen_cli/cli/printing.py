@@ -36,10 +36,12 @@ def print_stream(deltas: Iterable[Delta], output: Output, showing: ShowOptions) 
                 if beside is not None:
                     beside.end()
                 text.write(piece)
-    except QwenError:
+                text.flush()
+    finally:
+        if beside is not None:
+            beside.end()
         text.end()
-        raise
-    text.end()
+        text.flush()
     return text
 
 
@@ -48,6 +50,7 @@ def print_tool_calls(answer: Answer, text: TextOutput, showing: ShowOptions) -> 
     if showing.wanted != "reasoning":
         for call in answer.tool_calls:
             text.line(call.as_json())
+    text.flush()
 
 
 def print_json(pieces: Iterable[bytes], output: Output, *, pretty: bool) -> None:

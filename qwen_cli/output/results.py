@@ -1,18 +1,20 @@
 """Where results go: standard output, or the file of `-o`, which is replaced by a whole result only."""
 
 import codecs
+import errno
 import os
 import re
 import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from qwen_cli import signals
 from qwen_cli.errors import Killed, LocalError, QwenError
-from qwen_cli.output.terminal import STDERR, STDOUT, encode, is_terminal, visible, write_all
+from qwen_cli.output.files import AtomicFile
+from qwen_cli.output.terminal import STDERR, STDOUT, encode, screen, visible
 
 ATOMIC: Final = 4096
 """Bytes that Linux puts into a pipe in one piece: a result of that size is written at once, its newline included."""
@@ -29,7 +31,7 @@ class Output:
 
     def __init__(self, name: str, descriptor: int) -> None:
         self.name = name
-        self.terminal = descriptor == STDOUT and is_terminal(STDOUT)
+        self.terminal = os.isatty(descriptor)
         self._descriptor = descriptor
 
     def __enter__(self) -> "Output":
@@ -42,7 +44,7 @@ class Output:
         if self._descriptor == STDOUT and sys.stdout is None:
             raise LocalError("standard output is closed")
         try:
-            write_all(self._descriptor, data)
+            screen.write(self._descriptor, data, "result")
         except BrokenPipeError:
             raise Killed(signal.SIGPIPE) from None
         except OSError as error:
@@ -56,35 +58,17 @@ class Output:
 
 
 class FileOutput(Output):
-    """A file that is written beside its target and renamed over it."""
+    """A file that is replaced by the whole result only."""
 
     def __init__(self, target: str) -> None:
-        import tempfile
-
-        try:
-            path = os.path.realpath(target)  # fails in a folder that is gone
-            mode = _mode_of(path)
-            descriptor, self._temporary = tempfile.mkstemp(".tmp", ".qwen-cli-", os.path.dirname(path))
-        except OSError as error:
-            raise LocalError(f"cannot write {target}: {error.strerror}") from error
-        super().__init__(target, descriptor)
-        self._path = path
-        self._mode = mode
+        self._file = AtomicFile(target)
+        super().__init__(target, self._file.descriptor)
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-        if self._temporary:
-            with suppress(FileNotFoundError):
-                os.unlink(self._temporary)
+        self._file.discard()
 
     def commit(self) -> None:
-        try:
-            os.fchmod(self._descriptor, self._mode)
-            os.fsync(self._descriptor)
-            os.replace(self._temporary, self._path)
-        except OSError as error:
-            raise LocalError(f"cannot write {self.name}: {error.strerror}") from error
-        self._temporary = ""
+        self._file.commit()
 
     def divert(self) -> None:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -92,21 +76,6 @@ class FileOutput(Output):
         while piece := os.read(self._descriptor, 1 << 16):
             raw.write(piece)
         raw.end()
-
-
-def _mode_of(path: str) -> int:
-    """Mode bits of the file at that path, or those that a new file gets; OSError where it cannot be replaced."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
-    if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(21, "Is a directory")
-    if not os.access(path, os.W_OK):
-        raise PermissionError(13, "Permission denied")
-    return stat.S_IMODE(found.st_mode)
 
 
 def standard_output() -> Output:
@@ -124,7 +93,7 @@ def open_output(target: str | None) -> Iterator[Output]:
         with signals.dying_with_reader(STDOUT):
             yield standard_output()
         return
-    with signals.unwinding(), _open(target) as output:
+    with open_target(target) as output:
         try:
             yield output
         except LocalError:
@@ -135,19 +104,31 @@ def open_output(target: str | None) -> Iterator[Output]:
         output.commit()
 
 
-def _open(target: str) -> Output:
+def open_target(target: str) -> Output:
+    """The file of that name, to be replaced; a device, a pipe or a descriptor is written directly."""
     if target in ("-", "/dev/stdout"):
         return standard_output()
     if target == "/dev/stderr":
         return Output(target, STDERR)
     try:
         if own := re.fullmatch(_OWN_DESCRIPTOR, target):
-            return Output(target, os.dup(int(own[1])))
+            return Output(target, _inherited(own[1]))
         if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode) and not os.path.isdir(target):
             return Output(target, os.open(target, os.O_WRONLY))
     except OSError as error:
         raise LocalError(f"cannot write {target}: {error.strerror}") from error
     return FileOutput(target)
+
+
+def _inherited(number: str) -> int:
+    """A descriptor that the caller has opened for writing, and not one of our own sockets; OSError when it is none."""
+    import fcntl
+
+    # More digits than a descriptor has are no descriptor's.
+    descriptor = int(number) if len(number) < 10 else -1  # noqa: PLR2004
+    if not os.get_inheritable(descriptor) or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return descriptor
 
 
 class RawOutput:
@@ -186,8 +167,9 @@ class RawOutput:
 class TextOutput:
     """Text on its way to an `Output`: UTF-8, made visible on a terminal, ended by exactly one newline."""
 
-    def __init__(self, output: Output, *, end_line: bool) -> None:
+    def __init__(self, output: Output, *, end_line: bool = True) -> None:
         self._output = output
+        self._pending = bytearray()
         self._end_line = end_line
         self._held = ""  # newlines that may be the last ones, or the first half of a surrogate pair
         self._midline = False
@@ -218,11 +200,19 @@ class TextOutput:
         if self._end_line:
             # Held newlines collapse into one; a held half of a pair has lost its other half.
             held = held.rstrip("\n")
-            if self._midline or held:
+            if held or (self._midline and (self._pending or not screen.has_ended_line_of("result"))):
                 self._send(held + "\n")
         elif held:
             self._send(held)
         self._midline = self._midline and not self._end_line
 
     def _send(self, text: str) -> None:
-        self._output.write(encode(visible(text) if self._output.terminal else text))
+        self._pending += encode(visible(text) if self._output.terminal else text)
+        if len(self._pending) > ATOMIC:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is there: until then, a result of one pipe's write is kept to be written at once."""
+        if self._pending:
+            pending, self._pending = bytes(self._pending), bytearray()
+            self._output.write(pending)

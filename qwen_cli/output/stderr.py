@@ -1,14 +1,16 @@
 """Standard error: notes, errors, the wait for an answer, and reasoning shown beside it."""
 
+import itertools
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from qwen_cli import signals
-from qwen_cli.output.terminal import STDERR, encode, is_terminal, one_line, visible, write_all
+from qwen_cli.output.terminal import DIM, STDERR, UNDIM, encode, is_terminal, one_line, screen, visible
 
 _withheld: Final[set[str]] = set()
 
@@ -29,7 +31,8 @@ def complain(message: str) -> None:
     for secret in _withheld:
         message = message.replace(secret, "[key]")
     with suppress(OSError):
-        write_all(STDERR, f"qwen-cli: {one_line(message, most=4000)}\n".encode(errors="backslashreplace"))
+        line = f"qwen-cli: {one_line(message, most=4000)}\n".encode(errors="backslashreplace")
+        screen.write(STDERR, line, "note")
 
 
 class Notes:
@@ -54,40 +57,47 @@ class Notes:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator["Wait"]:
-        """Show a spinner on a terminal until the block, or its wait, is over."""
-        wait = Wait(what)
-        if self.quiet or not is_terminal(STDERR) or os.environ.get("TERM", "dumb") == "dumb":
+        """Until the block, or its wait, is over: show a spinner on a terminal, elsewhere say once that it lasts."""
+        wait = Wait(what, self)
+        if not self.quiet:
+            wait.begin(spinning=is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb")
+        try:
             yield wait
-            return
-        with signals.unwinding():
-            wait.begin()
-            try:
-                yield wait
-            finally:
-                wait.over()
+        finally:
+            wait.over()
 
 
 class Wait:
-    """A spinner that appears only when the wait is long enough to be felt."""
+    """What is shown while it lasts: nothing before `delay` seconds of it on a terminal, or `patience` elsewhere."""
 
-    DELAY: Final = 0.3
-
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, notes: Notes, *, delay: float = 0.3, patience: float = 30.0) -> None:
         self._what = what
+        self._notes = notes
+        self._delay = delay
+        self._patience = patience
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def begin(self) -> None:
-        self._thread = threading.Thread(target=self._show, daemon=True)
-        self._thread.start()
+    def begin(self, *, spinning: bool) -> None:
+        if spinning:
+            signals.before_dying(screen.erase)
+        thread = threading.Thread(target=self._spin if spinning else self._tell, daemon=True)
+        with suppress(RuntimeError):  # no memory for a thread: it waits without a word
+            thread.start()
+            self._thread = thread
 
-    def _show(self) -> None:
-        if self._over.wait(self.DELAY):
-            return
-        from rich.console import Console
+    def _spin(self) -> None:
+        pause = self._delay
+        start = time.monotonic()
+        for frame in itertools.cycle(_FRAMES):
+            if self._over.wait(pause):
+                break
+            screen.draw(f"{frame} {self._what} ({time.monotonic() - start:.0f} s)")
+            pause = _FRAME_SECONDS
 
-        with Console(stderr=True).status(self._what):
-            self._over.wait()
+    def _tell(self) -> None:
+        if not self._over.wait(self._patience):
+            self._notes.note(f"still {self._what}, after {self._patience:.0f} s")
 
     @property
     def lasts(self) -> bool:
@@ -99,6 +109,11 @@ class Wait:
             self._over.set()
             self._thread.join()
             self._thread = None
+            screen.erase()
+
+
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_FRAME_SECONDS: Final = 0.1
 
 
 class ReasoningOutput:
@@ -114,7 +129,7 @@ class ReasoningOutput:
             return
         self._midline = not text.endswith("\n")
         shown = visible(text) if self._terminal else text
-        self._send(f"\x1b[2m{shown}\x1b[0m" if self._dim else shown)
+        self._send(f"{DIM}{shown}{UNDIM}" if self._dim else shown)
 
     def end(self) -> None:
         if self._midline:
@@ -124,4 +139,4 @@ class ReasoningOutput:
     @staticmethod
     def _send(text: str) -> None:
         with suppress(OSError):
-            write_all(STDERR, encode(text))
+            screen.write(STDERR, encode(text), "reasoning")

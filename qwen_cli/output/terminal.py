@@ -1,9 +1,11 @@
-"""The standard streams, and foreign text made fit for them."""
+"""The standard streams, the terminal that they may share, and foreign text made fit for them."""
 
 import os
 import re
-import sys
-from typing import Final
+import threading
+from contextlib import suppress
+from functools import cache
+from typing import Final, Literal
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -57,9 +59,85 @@ def write_all(descriptor: int, data: bytes) -> None:
             select.select([], [descriptor], [])
 
 
+@cache
 def is_terminal(descriptor: int) -> bool:
-    stream = {STDOUT: sys.stdout, STDERR: sys.stderr}[descriptor]
-    return stream is not None and os.isatty(descriptor)
+    return os.isatty(descriptor)
+
+
+Writer = Literal["note", "reasoning", "result"]
+
+DIM: Final = "\x1b[2m"
+UNDIM: Final = "\x1b[0m"
+_LINE_ENDS: Final = (b"\n", f"\n{UNDIM}".encode())
+_ERASED: Final = b"\r\x1b[2K"
+_WIDTH: Final = 80
+"""Columns of a terminal that does not say how many it has."""
+
+
+class Screen:
+    """The line that the cursor is on, shared by all that write to it, so that each begins on a line of its own.
+
+    It is that of standard error, wherever that goes; standard output is on it as well when both are terminals.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._has_spinner = False
+        self._unfinished: Writer | None = None
+        self._broken: Writer | None = None
+
+    def write(self, descriptor: int, data: bytes, writer: Writer) -> None:
+        """Write all of it, after erasing the spinner and ending the line that another writer has left unfinished."""
+        with self._lock:
+            self.erase()
+            if descriptor == STDERR or (is_terminal(descriptor) and is_terminal(STDERR)):
+                if self._unfinished not in (None, writer):
+                    self._broken = self._unfinished
+                    write_all(STDERR, b"\n")
+                elif self._broken == writer:
+                    self._broken = None
+                self._unfinished = None if data.endswith(_LINE_ENDS) else writer
+            write_all(descriptor, data)
+
+    def has_ended_line_of(self, writer: Writer) -> bool:
+        """Whether somebody else's write has ended the line on which that writer was."""
+        return self._broken == writer
+
+    def draw(self, spinner: str) -> None:
+        """Show a line that the next write erases; nothing in the background, or while another line is unfinished."""
+        with self._lock, suppress(OSError):
+            if self._unfinished is None and _is_in_foreground():
+                self._has_spinner = True
+                width = os.get_terminal_size(STDERR).columns or _WIDTH
+                write_all(STDERR, _ERASED + spinner[: width - 1].encode())
+
+    def erase(self) -> None:
+        """Remove the spinner, unless the terminal is so slow that a signal would have to wait for it."""
+        if self._lock.acquire(timeout=1):
+            with suppress(OSError):
+                if self._has_spinner and _is_in_foreground():
+                    write_all(STDERR, _ERASED)
+                self._has_spinner = False
+            self._lock.release()
+
+
+screen: Final = Screen()
+
+
+def _is_in_foreground() -> bool:
+    """Whether this job has the terminal at standard error, and not another one or the shell."""
+    try:
+        return os.tcgetpgrp(STDERR) == os.getpgrp()
+    except OSError:  # the terminal of another session
+        return False
+
+
+def in_foreground() -> bool:
+    """Whether the terminal at standard error is waiting for this job, not for another one or for the shell."""
+    try:
+        return os.tcgetpgrp(STDERR) == os.getpgrp()
+    except OSError:  # the terminal of another session
+        return False
 
 
 def encode(text: str) -> bytes:

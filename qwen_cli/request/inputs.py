@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from qwen_cli import signals
 from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage, LocalError
 from qwen_cli.output.stderr import complain
@@ -133,10 +132,6 @@ def read_secret(question: str) -> str:
     """A secret typed at a hidden prompt, or all of standard input where that is no terminal."""
     if sys.stdin is None or not os.isatty(0):
         return StandardInput(complain).read()
-    import getpass
+    from qwen_cli.request.hidden_prompt import read_hidden
 
-    with signals.unwinding():
-        try:
-            return getpass.getpass(question).strip()
-        except EOFError:
-            return ""
+    return read_hidden(question)

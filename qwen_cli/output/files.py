@@ -1,0 +1,199 @@
+"""Files that are replaced whole: written beside the target, renamed over it when all is there."""
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Final, Self
+
+from qwen_cli import signals
+from qwen_cli.errors import LocalError
+from qwen_cli.output.terminal import write_all
+
+_ACL: Final = "system.posix_acl_access"
+
+_unfinished: Final[set[str]] = set()
+"""The temporary files that a signal must not leave behind, each named here before it is made."""
+
+_making: Final = threading.RLock()
+"""Held to make one, and for good once the process dies, so that no other thread makes one after the clean-up."""
+
+
+class AtomicFile:
+    """A new content for the file at `path`; it counts from `commit` on, and is discarded without it.
+
+    What can be known to fail is told at once, as a LocalError. Symbolic links are followed. A new file gets the
+    permissions that the folder and the umask give it; an old one passes on its mode, ACL and, where possible, owner. A
+    file that is a mount point cannot be renamed over: its content is kept in memory, and written in place at the end.
+
+    Any thread may use it. The main thread has to have called `clean_up_when_killed` before others make the first one.
+    """
+
+    def __init__(self, path: str) -> None:
+        clean_up_when_killed()
+        self.name = path
+        self._temporary = ""
+        with _telling(path):
+            if path.endswith("/"):
+                raise IsADirectoryError(errno.EISDIR, "Is a directory")
+            self._target = os.path.realpath(path)  # fails in a folder that is gone
+            self._old = _stat_replaceable(self._target)
+            if self._old is not None and _is_mount_point(self._target):
+                self.descriptor = os.memfd_create("qwen-cli")
+            else:
+                self.descriptor = self._make_temporary()
+
+    def _make_temporary(self) -> int:
+        name = os.path.join(os.path.dirname(self._target), f".qwen-cli-{os.urandom(8).hex()}.tmp")
+        with _making:
+            _unfinished.add(name)
+            self._temporary = name
+            try:
+                # What replaces a file is nobody else's to read before it has that file's permissions.
+                return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if self._old is None else 0o600)
+            except OSError:
+                _unfinished.discard(name)
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Close it; without `commit` before, the old file stands as it was."""
+        os.close(self.descriptor)
+        if self._temporary in _unfinished:
+            with suppress(FileNotFoundError):
+                os.unlink(self._temporary)
+            _unfinished.discard(self._temporary)
+
+    def write(self, data: bytes) -> None:
+        with _telling(self.name):
+            write_all(self.descriptor, data)
+
+    def commit(self) -> None:
+        """Put the content in the target's place."""
+        with _telling(self.name):
+            if not self._temporary:
+                _overwrite(self._target, self.descriptor)
+                return
+            if self._old is not None:
+                _take_over_permissions(self._target, self._old, self.descriptor)
+            os.fsync(self.descriptor)
+            os.replace(self._temporary, self._target)
+            _unfinished.discard(self._temporary)
+
+
+def clean_up_when_killed() -> None:
+    """Have a fatal signal remove the files that are still being written; takes effect in the main thread."""
+    signals.before_dying(_discard_unfinished)
+
+
+def _discard_unfinished() -> None:
+    _making.acquire(timeout=1)
+    for name in list(_unfinished):
+        with suppress(OSError):
+            os.unlink(name)
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # a name with NUL or a lone surrogate is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else "this is no name of a file"
+        raise LocalError(f"cannot write {name}: {reason}") from error
+
+
+def _stat_replaceable(path: str) -> os.stat_result | None:
+    """What is to be replaced, None where there is nothing yet; OSError when it may not be replaced."""
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        return None
+    # Opened to be asked: a file may be read-only by its mode, its attributes or its file system.
+    os.close(os.open(path, os.O_WRONLY))
+    folder = os.stat(os.path.dirname(path))
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, old.st_uid, folder.st_uid):
+        raise PermissionError(errno.EPERM, "The folder is sticky, and the file is another user's")
+    return old
+
+
+def _is_mount_point(path: str) -> bool:
+    """Whether the file itself is mounted there, as `docker run -v FILE:FILE` does; only Linux knows such."""
+    try:
+        return _mount(path) != _mount(os.path.dirname(path))
+    except OSError:
+        return False
+
+
+def _mount(path: str) -> str:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_PATH", 0))
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
+            return next((line for line in file if line.startswith("mnt_id:")), "")
+    finally:
+        os.close(descriptor)
+
+
+def _take_over_permissions(path: str, old: os.stat_result, descriptor: int) -> None:
+    """Give the new file the owner, the ACL and the mode of the old one, or less where it cannot be the same owner's."""
+    new = os.fstat(descriptor)
+    for owner, group in ((old.st_uid, old.st_gid), (-1, old.st_gid)):
+        with suppress(OSError):
+            if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+                os.fchown(descriptor, owner, group)
+            break
+    new = os.fstat(descriptor)
+    mode = stat.S_IMODE(old.st_mode)
+    is_same_group = new.st_gid == old.st_gid
+    is_same_owner = is_same_group and new.st_uid == old.st_uid
+    if not is_same_owner:
+        mode &= 0o777
+    if not is_same_group:
+        # Another group may do no more than everybody may.
+        mode = mode & 0o707 | (mode & 0o007) << 3
+    _copy_acl(path if is_same_owner else None, descriptor)
+    os.fchmod(descriptor, mode)
+
+
+def _copy_acl(path: str | None, descriptor: int) -> None:
+    """Give the new file the ACL of that one, and none where that has none: the folder's default is for new files."""
+    if not hasattr(os, "getxattr"):
+        return
+    acl = b""
+    with suppress(OSError):
+        acl = os.getxattr(path, _ACL) if path is not None else b""
+    if acl:
+        os.setxattr(descriptor, _ACL, acl)
+    else:
+        with suppress(OSError):  # there is none, or the file system knows none
+            os.removexattr(descriptor, _ACL)
+
+
+def _overwrite(path: str, descriptor: int) -> None:
+    """Write the content over that of a file in place, which keeps all else; first make sure that there is room."""
+    size = os.fstat(descriptor).st_size
+    target = os.open(path, os.O_WRONLY)
+    try:
+        old_size = os.fstat(target).st_size
+        try:
+            os.posix_fallocate(target, 0, max(size, 1))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # others: it cannot be asked here
+                os.ftruncate(target, old_size)
+                raise
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        while piece := os.read(descriptor, 1 << 16):
+            write_all(target, piece)
+        os.ftruncate(target, size)
+        os.fsync(target)
+    finally:
+        os.close(target)
