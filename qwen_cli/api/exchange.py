@@ -38,7 +38,7 @@ class Exchange(NamedTuple):
             try:
                 for data in reply.events():
                     delta = reader.read(data)
-                    if wait.lasts and any(getattr(delta, name) for name in wanted):
+                    if wait.lasts and any(getattr(delta, name, "") for name in wanted):
                         wait.over()
                     yield data, delta
             except (NetworkError, IncompleteAnswer) as error:
