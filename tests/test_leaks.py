@@ -405,7 +405,7 @@ def test_json_streams_a_large_response_through(qwen: Program, api: ApiServer) ->
     with (qwen.cwd / "out").open("wb") as out:
         result = qwen("json", "hi", stdout=out, timeout=60)
     assert (result.status, result.stderr) == (0, "")
-    assert (qwen.cwd / "out").stat().st_size == len(before) + size + len(after)
+    assert (qwen.cwd / "out").stat().st_size == len(before) + size + len(after) + len("\n")
     # The body is kept for the verdict, and read as text and as JSON at the end.
     assert result.peak_memory < 300 << 20
 
@@ -419,4 +419,4 @@ def test_json_is_out_before_the_last_byte_is_in(qwen: Program, api: ApiServer) -
         first = time.monotonic()
         wait_until(lambda: not running.alive, "the end", timeout=10)
         assert time.monotonic() - first > 0.3
-        assert running.finish().stdout == body
+        assert running.finish().stdout == body + b"\n"
