@@ -16,7 +16,7 @@ from qwen_cli.request import limits
 from qwen_cli.request.body import RequestOptions
 from qwen_cli.request.prompt import PromptOptions
 from tests.api_server import ApiServer, Request, Step, events, reply
-from tests.bodies import Json, chunks, completion
+from tests.bodies import Json, chunk, chunks, completion, tool_call
 from tests.program import KEY, Program
 
 OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
@@ -223,8 +223,14 @@ def invocations(draw: st.DrawFn) -> tuple[list[str], Json]:
 
 
 def any_answer(request: Request) -> Sequence[Step]:
-    """An answer that suits any request: a stream where one is asked for, of JSON that any format takes."""
-    return events(chunks("{}")) if request.json.get("stream") else reply(completion("{}"))
+    """An answer that suits any request: a stream where one is asked for, JSON that any format takes, a call if due."""
+    choice = request.json.get("tool_choice")
+    calls = None
+    if choice == "required" or isinstance(choice, dict):
+        calls = [tool_call(choice["function"]["name"] if isinstance(choice, dict) else "any", "{}", index=0)]
+    if request.json.get("stream"):
+        return events([chunk(delta={"tool_calls": calls}), *chunks("{}")])
+    return reply(completion("{}", tool_calls=calls))
 
 
 @pytest.fixture(scope="module")
