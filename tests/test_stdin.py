@@ -1,5 +1,6 @@
 """Standard input is read when something may come from it, waited for as long as it takes, and never dropped."""
 
+import json
 import os
 import signal
 import socket
@@ -210,3 +211,92 @@ def test_standard_input_that_cannot_be_read_ends_with_7(qwen: Program, api: ApiS
     result = qwen("ask", "hi", script='exec "$@" 0>>input')
     assert (result.status, api.requests) == (7, [])
     assert "standard input" in result.message
+
+
+TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+CONVERSATION = [{"role": "user", "content": "My name is Ann."}, {"role": "assistant", "content": None}]
+
+
+@pytest.mark.parametrize(
+    ("flag", "delivered", "sent"),
+    [
+        ("--tools", TOOLS, {"tools": TOOLS}),
+        ("--logit-bias", {"42": 3}, {"logit_bias": {"42": 3}}),
+        ("--response-format", {"type": "json_object"}, {"response_format": {"type": "json_object"}}),
+        ("--tool-choice", "none", {"tool_choice": "none"}),
+        ("--messages", CONVERSATION, {"messages": [*CONVERSATION, {"role": "user", "content": "hi"}]}),
+    ],
+)
+def test_json_comes_from_standard_input_and_is_no_part_of_the_prompt(
+    qwen: Program, flag: str, delivered: object, sent: dict[str, Any]
+) -> None:
+    result = qwen("ask", "--dry-run", flag, "@-", "hi", input=f"\ufeff{json.dumps(delivered)}\n")
+    assert (result.status, result.stderr) == (0, "")
+    assert json.loads(result.text) == {"messages": [{"role": "user", "content": "hi"}]} | sent | {
+        "model": json.loads(result.text)["model"]
+    }
+
+
+def test_a_conversation_from_standard_input_needs_no_other_prompt(qwen: Program) -> None:
+    result = qwen("ask", "--dry-run", "--messages", "@-", input=json.dumps(CONVERSATION))
+    assert json.loads(result.text)["messages"] == CONVERSATION
+
+
+def test_json_from_standard_input_joins_what_else_was_given(qwen: Program) -> None:
+    result = qwen("ask", "--dry-run", "--logit-bias", "7=1", "--logit-bias", "@-", "hi", input='{"8": 2}')
+    assert json.loads(result.text)["logit_bias"] == {"7": 1, "8": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "readers"),
+    [
+        (("--tools", "@-", "--messages", "@-", "hi"), ("--tools", "--messages")),
+        (("--tools", "@-", "Translate:", "-"), ("--tools", "-")),
+        (("--tools", "@-", "-f", "-", "hi"), ("--tools", "-")),
+    ],
+)
+def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
+    qwen: Program, arguments: tuple[str, ...], readers: tuple[str, str]
+) -> None:
+    with qwen.start("ask", *arguments, input=PIPE) as running:
+        result = running.finish(timeout=2.5)
+    assert result.status == 2
+    assert result.message == f"{readers[0]} and {readers[1]} cannot both read standard input"
+
+
+@pytest.mark.parametrize(
+    ("delivered", "status", "told"),
+    [
+        ("{", 7, "standard input is not JSON"),
+        ("", 7, "standard input is not JSON"),
+        (b"\xff", 7, "standard input is not UTF-8"),
+        ("[1]", 2, "--tools: tools.0: Expected an object, Received 1"),
+        ("null", 2, "--tools: null is no value"),
+    ],
+)
+def test_json_from_standard_input_is_held_to_the_limits(
+    qwen: Program, api: ApiServer, delivered: str | bytes, status: int, told: str
+) -> None:
+    result = qwen("ask", "--tools", "@-", "hi", input=delivered)
+    assert (result.status, result.stdout, api.requests) == (status, b"", [])
+    assert result.message.startswith(told)
+
+
+@pytest.mark.parametrize("mistake", [("--stop=a",) * 5, ("--top-logprobs=2",), ("--schema=gone",)], ids=" ".join)
+def test_what_can_be_seen_is_told_before_json_is_awaited(qwen: Program, mistake: tuple[str, ...]) -> None:
+    with qwen.start("ask", "--tools", "@-", *mistake, "hi", input=PIPE) as running:
+        assert running.finish(timeout=2.5).status in {2, 7}
+
+
+def test_a_missing_key_is_told_before_json_is_awaited(qwen: Program) -> None:
+    env = {"AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://192.0.2.1/v1"}
+    with qwen.start("ask", "--tools", "@-", "hi", input=PIPE, env=env) as running:
+        assert running.finish().status == 3
+
+
+def test_a_terminal_that_is_read_is_told_of(qwen: Program) -> None:
+    with qwen.start("ask", "--dry-run", "--messages", "@-", terminal=["stdin"]) as running:
+        running.wait_for(b"Control-D", "stderr")
+        running.type(json.dumps(CONVERSATION).encode() + b"\n\x04")
+        result = running.finish()
+    assert json.loads(result.text)["messages"] == CONVERSATION

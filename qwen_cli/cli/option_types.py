@@ -9,8 +9,11 @@ import click
 
 from qwen_cli.api.endpoint import parse_endpoint
 from qwen_cli.errors import InvalidUsage
-from qwen_cli.request.inputs import decode_text, load_json, load_json_file
+from qwen_cli.request.inputs import Awaited, decode_text, load_json, load_json_file, load_json_from
 from qwen_cli.request.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
+
+FROM_STDIN = "@-"
+"""In the place of JSON: it comes from standard input."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = r"[+-]?\d{1,300}"
@@ -166,7 +169,7 @@ class Period(OneValue):
 
 
 class Json(OneValue):
-    """JSON text or `@FILE` for a request field, whose limits it is held to.
+    """JSON text, `@FILE` or `@-` for a request field, whose limits it is held to.
 
     `words` are values that stand for themselves; `names` is a pattern of other bare words that are let through.
     """
@@ -183,11 +186,26 @@ class Json(OneValue):
         text = str(value)
         if text in self.words or (self.names and re.fullmatch(self.names, text)):
             return text
+        if text == FROM_STDIN:
+            # A conversation is something to ask, whatever it will say.
+            return self.awaited(param, ctx, stand_in=[{}] if self.field == "messages" else None)
         try:
             found = load_json_file(text[1:]) if text.startswith("@") else load_json(Text().convert(text, param, ctx))
         except ValueError as error:
-            choices = "".join(f"{word}, " for word in self.words)
-            self.fail(f"{shown(value)} is neither {choices}JSON nor @FILE ({error})", param, ctx)
+            other = f"neither {', '.join(self.words)} nor" if self.words else "not"
+            self.fail(f"{shown(value)} is {other} JSON, @FILE or {FROM_STDIN} ({error})", param, ctx)
+        return self.check(found, param, ctx)
+
+    def awaited(self, param: click.Parameter | None, ctx: click.Context | None, stand_in: Any = None) -> Awaited:
+        """The value that will be made of standard input."""
+
+        def parse(text: str) -> Any:
+            return self.check(load_json_from("standard input", text), param, ctx)
+
+        return Awaited(max(param.opts, key=len) if param else self.field, parse, stand_in)
+
+    def check(self, found: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, if the field may have it."""
         if found is None:
             self.fail("null is no value: leave the option out to send none", param, ctx)
         from qwen_cli.request.checking import OutsideLimitsError, check_field
@@ -199,36 +217,29 @@ class Json(OneValue):
         return found
 
 
-class LogitBias(OneValue):
-    """`TOKEN=BIAS`, JSON or `@FILE`: always the object that the field takes."""
+class LogitBias(Json):
+    """`TOKEN=BIAS`, JSON, `@FILE` or `@-`: always the object that the field takes."""
 
     name = "bias"
-    metavar = "TOKEN=BIAS"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+    def __init__(self) -> None:
+        super().__init__("logit_bias")
+        self.metavar = "TOKEN=BIAS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         text = str(value)
-        if text.startswith("@"):
-            biases = load_json_file(text[1:])
-        elif text.startswith("{"):
-            try:
-                biases = load_json(text)
-            except ValueError as error:
-                self.fail(f"{shown(value)} is not JSON ({error})", param, ctx)
-        else:
-            token, equals, bias = text.rpartition("=")
-            if not equals:
-                self.fail(f"{shown(value)} is neither TOKEN=BIAS, a JSON object nor @FILE", param, ctx)
-            biases = {token: as_number(bias)}
-        return self._check(biases, param, ctx)
-
-    def _check(self, biases: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if text == FROM_STDIN:
+            return self.awaited(param, ctx, stand_in={})
+        if text.startswith(("@", "{")):
+            return super().convert(value, param, ctx)
+        token, equals, bias = text.rpartition("=")
+        if not equals:
+            self.fail(f"{shown(value)} is neither TOKEN=BIAS, a JSON object nor @FILE", param, ctx)
+        number = as_number(bias)
         lowest, highest = LOGIT_BIAS
-        if not isinstance(biases, dict):
-            self.fail("it must be a JSON object of token ids and biases", param, ctx)
-        for token, bias in biases.items():
-            if isinstance(bias, bool) or not isinstance(bias, int | float) or not lowest <= bias <= highest:
-                self.fail(f"the bias of {shown(token)} is not a number from {lowest} to {highest}", param, ctx)
-        return biases
+        if number is None or not lowest <= number <= highest:
+            self.fail(f"the bias of {shown(token)} is not a number from {lowest} to {highest}", param, ctx)
+        return {token: number}
 
 
 class Field(OneValue):

@@ -1,9 +1,9 @@
 """From the options to a request that is ready to be sent, or shown instead."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
@@ -14,12 +14,15 @@ from qwen_cli.output.results import Output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import visible_json
 from qwen_cli.request.body import RequestOptions, as_curl, as_json, build_fields
-from qwen_cli.request.inputs import StandardInput
-from qwen_cli.request.prompt import PromptOptions, read_parts
+from qwen_cli.request.inputs import Awaited, StandardInput
+from qwen_cli.request.prompt import STDIN, PromptOptions, read_parts
 
 if TYPE_CHECKING:
     from qwen_cli.api.answer import Answer
     from qwen_cli.api.exchange import Exchange
+
+
+G = TypeVar("G", RequestOptions, PromptOptions)
 
 
 class Prepared(NamedTuple):
@@ -56,6 +59,24 @@ class Prepared(NamedTuple):
             yield Exchange(client, self.body, self.notes)
 
 
+def find_awaited(*groups: tuple[Any, ...]) -> list[Awaited]:
+    """The values of these groups of options, and in their lists, that standard input is to deliver."""
+    values = [value for group in groups for value in group]
+    every = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    return [each for each in every if isinstance(each, Awaited)]
+
+
+def replace_awaited(options: G, replacement: Callable[[Awaited], Any]) -> G:
+    """The options with another value for each that is awaited."""
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, list):
+            return [replaced(each) for each in value]
+        return replacement(value) if isinstance(value, Awaited) else value
+
+    return options._replace(**{name: replaced(value) for name, value in options._asdict().items()})
+
+
 def prepare(
     words: Sequence[str] | None,
     prompt: PromptOptions,
@@ -71,16 +92,27 @@ def prepare(
     Mistakes that can be seen without waiting come first, then a missing key, and then standard input is awaited.
     """
     endpoint = parse_endpoint(sending.base_url)
-    fields = build_fields(request, stream=stream)
+    stdin = StandardInput(notes.note)
+    awaited = find_awaited(request, prompt)
+    for reader in (
+        *(each.flag for each in awaited),
+        *({STDIN} & {*(words or ()), *(prompt.file or ()), *(prompt.image or ())}),
+    ):
+        stdin.claim(reader)
+    fields = build_fields(replace_awaited(request, lambda each: each.stand_in), stream=stream)
     key = None
     is_sent = not (preview.dry_run or preview.curl)
     if is_sent and not sending.no_key:
         endpoint.require_privacy()
     if is_sent:
         dial_ahead(endpoint)
-    parts = read_parts(words or (), prompt, StandardInput(notes.note))
+    parts = read_parts(words or (), replace_awaited(prompt, lambda each: each.stand_in), stdin)
     if is_sent:
         key = find_key(endpoint, no_key=sending.no_key)
+    if awaited:
+        value = awaited[0].parse(stdin.read())
+        fields = build_fields(replace_awaited(request, lambda _: value), stream=stream)
+        parts = parts._replace(earlier=replace_awaited(prompt, lambda _: value).messages or [])
     body = {"model": fields.pop("model"), "messages": parts.messages()} | fields
     return Prepared(body, endpoint, key, sending, preview, notes)
 

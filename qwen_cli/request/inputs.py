@@ -6,7 +6,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage, LocalError
@@ -81,11 +81,25 @@ def load_json(text: str) -> Any:
 
 def load_json_file(path: str) -> Any:
     """The JSON of a file; LocalError when it cannot be read or understood."""
-    text = decode_text(read_file(path), path)
+    return load_json_from(path, decode_text(read_file(path), path))
+
+
+def load_json_from(name: str, text: str) -> Any:
+    """The JSON that came from a file or from standard input; LocalError when it cannot be understood."""
     try:
         return load_json(text.removeprefix("\ufeff"))
     except ValueError as error:
-        raise LocalError(f"{path} is not JSON: {error}") from None
+        raise LocalError(f"{name} is not JSON: {error}") from None
+
+
+class Awaited(NamedTuple):
+    """The value of an option that standard input is still to deliver (`@-`)."""
+
+    flag: str
+    parse: Callable[[str], Any]
+    """Turns the text into the value, or raises what is wrong with it."""
+    stand_in: Any
+    """A value to check the rest with, before anything is waited for."""
 
 
 class StandardInput:
@@ -94,11 +108,18 @@ class StandardInput:
     def __init__(self, note: Callable[[str], None]) -> None:
         self._note = note
         self._read = False
+        self._reader: str | None = None
+
+    def claim(self, reader: str) -> None:
+        """Keep it for what reads it (a flag, or `-`); InvalidUsage if something else does."""
+        if self._reader not in {None, reader}:
+            raise InvalidUsage(f"{self._reader} and {reader} cannot both read standard input")
+        self._reader = reader
 
     @property
     def is_offered(self) -> bool:
         """Whether something may come from it without being asked for: a pipe, a file or a socket, not a device."""
-        if sys.stdin is None:
+        if sys.stdin is None or self._reader is not None:
             return False
         mode = os.fstat(0).st_mode
         return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
