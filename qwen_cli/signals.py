@@ -6,7 +6,7 @@ import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -42,7 +42,8 @@ def dying_with_reader(descriptor: int) -> Iterator[None]:
 
     # A thread can end the wait of the main one only by a signal; this one means nothing by itself.
     signal.signal(signal.SIGURG, leave)
-    threading.Thread(target=_await_lost_reader, args=(descriptor,), daemon=True).start()
+    with suppress(RuntimeError):  # no memory for a thread: it is noticed when something is written
+        threading.Thread(target=_await_lost_reader, args=(descriptor,), daemon=True).start()
     try:
         yield
     finally:

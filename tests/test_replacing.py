@@ -302,3 +302,17 @@ def test_without_commit_nothing_has_happened(tmp_path: Path) -> None:
 def test_a_name_that_no_file_can_have_is_told(name: str) -> None:
     with pytest.raises(LocalError, match="no name of a file"):
         AtomicFile(name)
+
+
+def test_an_answer_that_cannot_be_put_in_its_place_after_all_is_not_lost(qwen: Program, api: ApiServer) -> None:
+    """It was paid for: it goes to standard output, and the status says that the file was not written."""
+    asked = threading.Event()
+    api.answer((asked, *reply(completion("Hello."))))
+    with qwen.start("ask", "-o", "answer", "hi") as running:
+        api.wait_for_requests()
+        (qwen.cwd / "answer").mkdir()
+        asked.set()
+        result = running.finish()
+    assert (result.status, result.text) == (7, "Hello.\n")
+    assert "answer" in result.message
+    assert [path.name for path in qwen.cwd.iterdir()] == ["answer"]

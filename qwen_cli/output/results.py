@@ -86,8 +86,8 @@ def standard_output() -> Output:
 def open_output(target: str | None) -> Iterator[Output]:
     """Open `-o TARGET`, or standard output; devices and descriptors are written directly.
 
-    The result counts when the block succeeds. When it fails after a part of an answer was written,
-    that part is sent to standard output instead, and the target stands as it was.
+    The result counts when the block succeeds. When it fails after a part of an answer was written, or the target
+    cannot be replaced after all, what there is goes to standard output instead, and the target stands as it was.
     """
     if target is None:
         with signals.dying_with_reader(STDOUT):
@@ -101,7 +101,11 @@ def open_output(target: str | None) -> Iterator[Output]:
         except QwenError:
             output.divert()
             raise
-        output.commit()
+        try:
+            output.commit()
+        except LocalError:
+            output.divert()
+            raise
 
 
 def open_target(target: str) -> Output:
