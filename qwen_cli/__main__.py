@@ -21,8 +21,8 @@ def main(arguments: Sequence[str]) -> int:
             return 0
 
     from qwen_cli import signals
-    from qwen_cli.errors import Killed, QwenError
-    from qwen_cli.output.stderr import complain
+    from qwen_cli.errors import InvalidUsage, Killed, LocalError, NetworkError, QwenError
+    from qwen_cli.output.stderr import complain, without_keys
     from qwen_cli.output.terminal import keep_standard_streams
 
     keep_standard_streams()
@@ -31,6 +31,9 @@ def main(arguments: Sequence[str]) -> int:
         from qwen_cli.cli.commands import run_command
 
         return run_command(arguments)
+    except (InvalidUsage, LocalError, NetworkError) as error:  # these quote arguments, and one may be a key
+        complain(without_keys(str(error)))
+        return error.status
     except QwenError as error:
         complain(str(error))
         return error.status

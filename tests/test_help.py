@@ -2,8 +2,9 @@
 
 import pytest
 
+from qwen_cli.output.stderr import without_keys
 from qwen_cli.sandbox.faults import FAULTS
-from tests.program import Program
+from tests.program import KEY, Program
 
 COMMANDS = ("ask", "stream", "json", "cost", "key", "sandbox")
 
@@ -69,12 +70,81 @@ def test_every_fault_is_told(qwen: Program) -> None:
         (["ask", "--temprature", "1", "hi"], "did you mean --temperature?"),
         (["ask", "--no-logprob", "hi"], "did you mean --no-logprobs?"),
         (["key", "sett"], "did you mean set?"),
+        (["ask", "--json", "hi"], "did you mean 'qwen-cli json'?"),
+        (["ask", "--stream", "hi"], "did you mean 'qwen-cli stream'?"),
+        (["ask", "- item"], "no such option: -; put -- before a prompt that begins with '-'"),
+        (["ask", "-5 degrees"], "put -- before a prompt that begins with '-'"),
+        (["ask", "--verbose is what?"], "put -- before a prompt that begins with '-'"),
+        (["help", "xyzzy"], "no such command: xyzzy; there are"),
         (["xyzzy"], "there are ask, stream, json, cost, key, sandbox"),
     ],
-    ids=["a command", "an option", "the other half of a switch", "a command of a group", "nothing near"],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_is_mistyped_gets_the_nearest_suggestion(qwen: Program, words: list[str], suggestion: str) -> None:
     result = qwen(*words)
     assert (result.status, result.stdout) == (2, b"")
     assert suggestion in result.message
     assert "--help'" in result.message
+
+
+@pytest.mark.parametrize("words", [["ask", "hi", "--model"], ["ask", "-m"]], ids=" ".join)
+def test_a_missing_value_is_told_as_a_wrong_one_is(qwen: Program, words: list[str]) -> None:
+    assert qwen(*words).message == "--model: its value is missing (see 'qwen-cli ask --help')"
+
+
+@pytest.mark.parametrize("command", [["ask", "hi"], ["key", "status"]], ids=" ".join)
+def test_a_bad_base_url_is_told_as_any_wrong_value_is(qwen: Program, command: list[str]) -> None:
+    told = qwen(*command, "--base-url", "localhost:8080").message
+    assert told.startswith("--base-url: ")
+    assert told.endswith(f"(see 'qwen-cli {' '.join(command).removesuffix(' hi')} --help')")
+
+
+HEX_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+
+
+@pytest.mark.parametrize("key", [KEY, HEX_KEY], ids=["a key that begins with sk-", "a key of digits and letters"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["KEY"],
+        ["KEY", "hi"],
+        ["help", "KEY"],
+        ["key", "KEY"],
+        ["key", "set", "KEY"],
+        ["key", "set", "--key=KEY"],
+        ["key", "set", "--KEY"],
+        ["ask", "--temperature", "KEY"],
+        ["ask", "--messages", '[{"role": "user", "content": "a long text", KEY'],
+        ["ask", "--logit-bias", "KEY=500"],
+        ["ask", "--field", "KEY"],
+        ["ask", "--request-id", "KEY KEY"],
+        ["ask", "--verbose=KEY"],
+        ["ask", "--base-url", "http://KEY/v1", "hi"],
+        ["ask", "-f", "KEY"],
+        ["ask", "--schema", "KEY"],
+        ["cost", "--saved", "KEY"],
+        ["sandbox", "--fault", "KEY"],
+        ["sandbox", "--", "KEY"],
+    ],
+    ids=" ".join,
+)
+def test_an_argument_that_looks_like_a_key_is_not_shown(qwen: Program, words: list[str], key: str) -> None:
+    result = qwen(*(word.replace("KEY", key) for word in words))
+    assert result.status in (2, 7, 127)
+    assert key[4:16].casefold() not in result.message.casefold()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alibaba/qwen3.6-35b-a3b",
+        "Qwen3-235B-A22B-Instruct-2507",
+        "task-list",
+        f"{HEX_KEY}.json",
+        f"/store/{HEX_KEY}/notes",
+        "--presence-penalty",
+        "meeting-notes-2026-11-24-afternoon",
+    ],
+)
+def test_what_only_resembles_a_key_is_shown(name: str) -> None:
+    assert without_keys(f"cannot read {name}: it is gone") == f"cannot read {name}: it is gone"

@@ -15,6 +15,16 @@ CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_
 class WritingHelp(click.Command):
     """Help is a result: a full disk or a reader that leaves is told as for any other."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        written = args.copy()
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _no_such_option(error.option_name, written, ctx) from error
+        except click.BadOptionUsage as error:
+            error.ctx = ctx  # Click leaves it out, and with it the name of the command
+            raise
+
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
         if option is not None:
@@ -79,10 +89,11 @@ def no_such_command(words: list[str], known: list[str], context: click.Context) 
     import shlex
 
     name = words[0]
-    if context.parent is None and (len(name.split()) > 1 or (not get_close_matches(name, known, n=1) and words[1:])):
+    close = get_close_matches(name, known, n=1)
+    is_prose = len(name.split()) > 1 or (not close and words[1:] not in ([], ["--help"]))
+    if context.parent is None and is_prose:
         suggestion = shlex.join(["qwen-cli", "ask", *words])
         return click.UsageError(f"no such command; did you mean: {suggestion}", context)
-    close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
     return click.UsageError(f"no such command: {name}; {hint}", context)
 
@@ -93,8 +104,10 @@ def explain(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
         message = f"{_source(error.param, context)}: {error.message.rstrip('.')}"
-    elif isinstance(error, click.NoSuchOption):
-        message = f"no such option: {error.option_name}{_suggestion(error)}"
+        if isinstance(error.param, click.Option) and error.param.is_flag:
+            message = f"{_source(error.param, context)}: a switch is 1 or 0"
+    elif isinstance(error, click.BadOptionUsage) and context is not None:
+        message = _wrong_use(error.option_name, context)
     help_of = context.command_path if context is not None else "qwen-cli"
     return f"{message} (see '{help_of} --help')"
 
@@ -116,9 +129,33 @@ def _variables_set(parameter: click.Parameter) -> Iterator[str]:
     return (name for name in ([names] if isinstance(names, str) else names) if os.environ.get(name))
 
 
-def _suggestion(error: click.NoSuchOption) -> str:
-    if error.ctx is None:
-        return ""
-    flags = [flag for parameter in error.ctx.command.params for flag in (*parameter.opts, *parameter.secondary_opts)]
-    close = get_close_matches(error.option_name, [flag for flag in flags if flag.startswith("--")], n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _wrong_use(flag: str, context: click.Context) -> str:
+    """What is wrong with an option that lacks its value, or has one though it takes none."""
+    option = next(parameter for parameter in context.command.get_params(context) if _has_flag(parameter, flag))
+    is_switch = isinstance(option, click.Option) and option.is_flag
+    return f"{max(option.opts, key=len)}: {'it takes no value' if is_switch else 'its value is missing'}"
+
+
+def _has_flag(parameter: click.Parameter, flag: str) -> bool:
+    return flag in (*parameter.opts, *parameter.secondary_opts)
+
+
+def _no_such_option(name: str, arguments: list[str], context: click.Context) -> click.UsageError:
+    """`name` is what Click takes for an option, the beginning of one of the arguments."""
+    hint = _suggestion(name, arguments, context)
+    return click.UsageError(f"no such option: {name.rstrip()}{hint and '; ' + hint}", context)
+
+
+def _suggestion(name: str, arguments: list[str], context: click.Context) -> str:
+    parameters = context.command.get_params(context)
+    if any(isinstance(parameter, click.Argument) for parameter in parameters):
+        is_prose = any(" " in argument for argument in arguments if argument.startswith(name) and "=" not in argument)
+        if is_prose or not name.lstrip("-")[:1].isalpha():
+            return "put -- before a prompt that begins with '-'"
+    program = context.find_root()
+    command = name.removeprefix("--")
+    if isinstance(program.command, click.Group) and command in program.command.list_commands(program):
+        return f"did you mean '{program.command_path} {command}'?"
+    flags = [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]
+    close = get_close_matches(name, [flag for flag in flags if flag.startswith("--")], n=1)
+    return f"did you mean {close[0]}?" if close else ""

@@ -9,6 +9,7 @@ import click
 
 from qwen_cli.api.endpoint import parse_endpoint
 from qwen_cli.errors import InvalidUsage
+from qwen_cli.output.stderr import without_keys
 from qwen_cli.request.inputs import Awaited, decode_text, load_json, load_json_file, load_json_from
 from qwen_cli.request.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
@@ -278,5 +279,5 @@ class Fault(OneValue):
 
 def shown(value: object) -> str:
     """A value quoted in a message, cut where it is long."""
-    text = repr(value)
+    text = repr(without_keys(str(value)))
     return text if len(text) <= 60 else f"{text[:57]}…{text[-1]}"  # noqa: PLR2004

@@ -12,6 +12,8 @@ from typing import Final
 from qwen_cli import signals
 from qwen_cli.output.terminal import DIM, STDERR, UNDIM, encode, is_terminal, one_line, screen, visible
 
+REDACTED: Final = "[key]"
+
 _withheld: Final[set[str]] = set()
 
 _SHORTEST_SECRET: Final = 8
@@ -24,12 +26,24 @@ def withhold(secret: str) -> None:
         _withheld.add(secret)
 
 
+def without_keys(text: str) -> str:
+    """Redact what looks like an API key: `sk-…`, or a long word with a long run of letters and digits mixed.
+
+    Paths, file names with a suffix and model ids (`Qwen3-235B-A22B-Instruct-2507`, made of short runs) do not.
+    """
+    import re
+
+    run = r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16}"
+    word = rf"(?<![\w./-])(?=(?:[a-z0-9]*[_-])*{run})[\w-]{{24,}}+(?!/|\.\w)"
+    return re.sub(rf"\bsk-[\w-]+|{word}", REDACTED, text, flags=re.ASCII | re.IGNORECASE)
+
+
 def complain(message: str) -> None:
     """Write one line to standard error, whatever has become of it."""
     if sys.stderr is None:
         return
     for secret in _withheld:
-        message = message.replace(secret, "[key]")
+        message = message.replace(secret, REDACTED)
     with suppress(OSError):
         line = f"qwen-cli: {one_line(message, most=4000)}\n".encode(errors="backslashreplace")
         screen.write(STDERR, line, "note")

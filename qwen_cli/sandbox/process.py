@@ -9,7 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 from qwen_cli.output.results import standard_output
-from qwen_cli.output.stderr import complain
+from qwen_cli.output.stderr import complain, without_keys
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
 from qwen_cli.signals import die_of
@@ -108,5 +108,5 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    complain(message)
+    complain(without_keys(message))
     return status
