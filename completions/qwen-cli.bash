@@ -32,6 +32,7 @@ _qwen_cli_command() {
     case $1 in
         'ask' | 'stream' | 'json' | 'cost') options+='
 file -f --file !
+file --prompt-file ! --prompt-file
 - -n --no-stdin ! -n --no-stdin
 text -s --system ! -s --system --system-file
 file --system-file ! --system-file -s --system

@@ -9,13 +9,13 @@ function __qwen_cli_command --no-scope-shadowing
         case ''
             set subcommands ask stream json cost key sandbox
         case 'ask'
-            set valued -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'stream'
-            set valued -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'json'
-            set valued -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'cost'
-            set valued --period -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued --period -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'key'
             set subcommands set status delete
         case 'key set'
@@ -166,6 +166,7 @@ complete -c qwen-cli -n '__qwen_cli_other' -a '(complete --do-complete="$__qwen_
 complete -c qwen-cli -n '__qwen_cli_at ""; and not __qwen_cli_given -V --version' -s V -l version -d 'Show the version and exit'
 complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost' -s f -l file -r -F -d 'Put FILE before the prompt (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --prompt-file' -l prompt-file -r -F -d 'Begin with FILE, without its #! line'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Leave standard input alone'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -s --system --system-file' -s s -l system -x -d 'Add a system message'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given --system-file -s --system' -l system-file -r -F -d 'Add a system message from a file'

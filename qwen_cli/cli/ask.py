@@ -21,8 +21,8 @@ def ask(
 ) -> None:
     """Print the answer, once it is whole.
 
-    The prompt is made of each -f FILE, standard input, and the words, with a blank line between them. A '-' among the
-    words stands for standard input at that very place.
+    The prompt is made of --prompt-file, each -f FILE, standard input, and the words, with a blank line between them. A
+    '-' among the words stands for standard input at that very place.
     """
     from qwen_cli.cli.prepare import judge, prepare
 

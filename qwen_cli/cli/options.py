@@ -155,6 +155,7 @@ OPTIONS: Mapping[str, Any] = {
     **_panel(
         "Prompt",
         file=_option("-f", "--file", type=types.Path(), help="Put FILE before the prompt (repeatable)"),
+        prompt_file=_option("--prompt-file", type=types.Path(), help="Begin with FILE, without its #! line"),
         no_stdin=_option("-n", "--no-stdin", help="Leave standard input alone"),
         system=_option("-s", "--system", type=types.Text(), help="Add a system message"),
         system_file=_option("--system-file", type=types.Path(), help="Add a system message from a file"),

@@ -15,6 +15,7 @@ class PromptOptions(NamedTuple):
     """What the messages are made of, beside the words."""
 
     file: list[str] | None = None
+    prompt_file: str | None = None
     no_stdin: bool = False
     system: str | None = None
     system_file: str | None = None
@@ -59,7 +60,8 @@ def read_parts(words: Sequence[str], options: PromptOptions, stdin: StandardInpu
         raise InvalidUsage(READ_ONCE)
     if options.image_detail and not images:
         raise InvalidUsage("--image-detail needs an --image")
-    pieces = [None if path == STDIN else _read_text(path) for path in files]
+    pieces: list[str | None] = [] if options.prompt_file is None else [_read_prompt(options.prompt_file)]
+    pieces += [None if path == STDIN else _read_text(path) for path in files]
     if not asked_for and not options.no_stdin and stdin.is_offered:
         pieces.append(None)
     pieces += [None if run == STDIN else run for run in runs]
@@ -109,6 +111,14 @@ def user_messages(text: str, images: Sequence[dict[str, Any]]) -> list[Message]:
 
 def _read_text(path: str) -> str:
     return read_text(path).removesuffix("\n")
+
+
+def _read_prompt(path: str) -> str:
+    """The prompt in a file that may be a program: the line that names its interpreter is none of it."""
+    if path == STDIN:
+        raise InvalidUsage("--prompt-file takes the name of a file", advice="-f - is standard input")
+    text = _read_text(path)
+    return text.partition("\n")[2] if text.startswith("#!") else text
 
 
 def _image_part(url: str, detail: str | None) -> dict[str, Any]:
