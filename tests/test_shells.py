@@ -262,7 +262,11 @@ def test_the_sandbox_completes_the_other_command(shell: Shell) -> None:
 
 
 def test_the_sandbox_completes_itself_within_itself(shell: Shell) -> None:
-    show = {"content", "reasoning", "both", "calls"}
+    (show,) = (
+        set(option.type.choices)
+        for option in options("ask")
+        if isinstance(option.type, types.Choice) and "--show" in option.opts
+    )
     assert shell.offered("qwen-cli sandbox -- qwen-cli ask --show") == show
     assert shell.offered("qwen-cli sandbox -- qwen-cli ask", "--show=") == show
     assert shell.offered("qwen-cli sandbox -- qwen-cli ask --tools", "@no") == {"@notes.json"}
