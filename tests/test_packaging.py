@@ -1,5 +1,6 @@
 """What a user gets: the sdist builds the wheel, and the wheel brings everything to a clean environment."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -7,6 +8,8 @@ import tarfile
 import tomllib
 import venv
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
@@ -18,8 +21,6 @@ from qwen_cli import __version__
 from scripts.generate import ROOT, generate
 from scripts.lowest import lowest, requirements
 from tests.program import require_tool
-
-pytestmark = pytest.mark.xdist_group("packaging")  # what is built and installed serves all of them
 
 SHARED = {
     "completions/qwen-cli.bash": "share/bash-completion/completions/qwen-cli",
@@ -53,26 +54,45 @@ class Built:
     wheel: Path
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all the processes of this test run: what is built and installed there serves all of them."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Wait until no other process is within the same block."""
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def built(folder: Path) -> Built:
     """Built by the backend that pyproject.toml names."""
-    folder = tmp_path_factory.mktemp("built")
-    backend = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    hatchling = environment(folder / "backend", *backend) / "hatchling"
-    execute(hatchling, "build", "-t", "sdist", "-d", folder, cwd=ROOT)
-    (sdist,) = folder.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
-    (source,) = (folder / "unpacked").iterdir()
-    execute(hatchling, "build", "-t", "wheel", "-d", folder, cwd=source)
-    (wheel,) = folder.glob("*.whl")
+    made = folder / "built"
+    with locked(folder / "built.lock"):
+        if not made.is_dir():
+            made.mkdir()
+            backend = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+            hatchling = environment(made / "backend", *backend) / "hatchling"
+            execute(hatchling, "build", "-t", "sdist", "-d", made, cwd=ROOT)
+            with tarfile.open(next(made.glob("*.tar.gz"))) as archive:
+                archive.extractall(made / "unpacked", filter="data")
+            (source,) = (made / "unpacked").iterdir()
+            execute(hatchling, "build", "-t", "wheel", "-d", made, cwd=source)
+    (sdist,), (wheel,) = made.glob("*.tar.gz"), made.glob("*.whl")
     return Built(sdist, wheel)
 
 
-@pytest.fixture(scope="module")
-def prefix(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def prefix(built: Built, folder: Path) -> Path:
     """A clean environment into which the wheel was installed."""
-    return environment(tmp_path_factory.mktemp("installed") / "prefix", built.wheel).parent
+    with locked(folder / "installed.lock"):
+        made = folder / "installed"
+        return made if made.is_dir() else environment(made, built.wheel).parent
 
 
 def test_the_version_is_the_programs(built: Built) -> None:
