@@ -8,11 +8,12 @@
 _qwen_cli_command() {
     options=
     case $1 in
-        '') operands='none' subcommands='ask stream json cost key sandbox' ;;
+        '') operands='none' subcommands='ask stream json cost check key sandbox' ;;
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
         'cost') operands='files --saved' subcommands='' ;;
+        'check') operands='prose' subcommands='' ;;
         'key') operands='none' subcommands='set status delete' ;;
         'key set') operands='none' subcommands='' ;;
         'key status') operands='none' subcommands='' ;;
@@ -25,12 +26,12 @@ _qwen_cli_command() {
 ' ;;
     esac
     case $1 in
-        '' | 'ask' | 'stream' | 'json' | 'cost' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
+        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
 - -h --help ! -h --help
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check') options+='
 file -f --file !
 file --prompt-file ! --prompt-file
 - -n --no-stdin ! -n --no-stdin
@@ -51,8 +52,8 @@ at: --logit-bias !
 - --logprobs --no-logprobs ! --logprobs --no-logprobs
 text --top-logprobs ! --top-logprobs
 words:low,medium,high --reasoning-effort ! --reasoning-effort
-at:text,json_object --response-format ! --response-format --schema
-first:json --schema ! --schema --response-format
+at:text,json_object --response-format ! --response-format --schema --choice
+first:json --schema ! --schema --response-format --choice
 at: --tools ! --tools
 at:none,auto,required --tool-choice ! --tool-choice
 - --parallel-tool-calls --no-parallel-tool-calls ! --parallel-tool-calls --no-parallel-tool-calls
@@ -60,7 +61,6 @@ text --prediction ! --prediction --prediction-file
 file --prediction-file ! --prediction-file --prediction
 - --include-usage --no-include-usage ! --include-usage --no-include-usage
 text -F --field !
-file -o --output ! -o --output
 - -v --verbose ! -v --verbose
 - -q --quiet ! -q --quiet
 text --timeout ! --timeout
@@ -74,20 +74,46 @@ text --request-id ! --request-id
     esac
     case $1 in
         'ask' | 'stream') options+='
+text --choice ! --response-format --schema -x --code
 words:content,reasoning,both,calls --show ! --show -r
 - -r ! -r --show
+- -x --code ! -x --code --choice
 - --no-newline ! --no-newline
 ' ;;
     esac
     case $1 in
         'ask' | 'stream' | 'json') options+='
 - --allow-incomplete ! --allow-incomplete
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream' | 'json' | 'check') options+='
 - -u --usage ! -u --usage
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'key set' | 'key status' | 'key delete') options+='
+        'ask' | 'cost' | 'check') options+='
+text --reask ! --reask
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream' | 'check') options+='
+file --save ! --save
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream' | 'json' | 'cost') options+='
+file -o --output ! -o --output
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'key set' | 'key status' | 'key delete') options+='
 text --base-url ! --base-url
+' ;;
+    esac
+    case $1 in
+        'json' | 'cost' | 'check') options+='
+text --choice ! --response-format --schema
 ' ;;
     esac
     case $1 in

@@ -7,7 +7,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.api.answer import Answer, ChunkReader, check_format, read_completion, verdict
+from qwen_cli.api.answer import Answer, ChunkReader, read_completion
+from qwen_cli.api.checks import Expectation, judge
 from qwen_cli.api.tool_calls import ToolCall
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, tool_call
@@ -108,14 +109,14 @@ def test_a_stream_of_chunks_is_the_same_answer_as_a_body(
     assert (content, thought) == ("".join(pieces), "".join(reasoning))
     assert as_dict(answer) | {"reasoning": thought} == as_dict(whole)
     for wanted in ("content", "reasoning"):
-        assert str(verdict(answer, wanted, {})) == str(verdict(whole, wanted, {}))
+        assert str(judge(answer, Expectation(wanted)).failure) == str(judge(whole, Expectation(wanted)).failure)
 
 
 def test_no_later_chunk_takes_back_what_an_earlier_one_said() -> None:
     without = [chunk(usage=None, meta=None), chunk(finish_reason=None, usage={}, meta={}), chunk(choices=[])]
     answer, _, _ = read_stream([*chunks("Hello."), *without])
     assert (answer.finish_reason, answer.usage, answer.meta_usage) == ("stop", USAGE, META["usage"])
-    assert verdict(answer, "content", {}) is None
+    assert judge(answer, Expectation()).failure is None
 
 
 @pytest.mark.parametrize("told", [{"usage": USAGE}, {"meta": META}], ids=["usage", "meta"])
@@ -155,7 +156,7 @@ def test_fragments_of_tool_calls_in_any_order_of_calls_are_put_together(case: tu
     payloads, calls = case
     answer, _, _ = read_stream([*payloads, chunk(finish_reason="tool_calls")])
     assert [call.as_json() for call in answer.tool_calls] == calls
-    assert verdict(answer, "content", {}) is None
+    assert judge(answer, Expectation()).failure is None
 
 
 @pytest.mark.parametrize("index", [-1, 10_000, True, "0", []])
@@ -204,7 +205,7 @@ WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
     ],
 )
 def test_the_verdict_says_what_an_answer_lacks(changes: Json, wanted: str, reason: str | None) -> None:
-    found = verdict(Answer(**(vars(WHOLE) | changes)), wanted, {})
+    found = judge(Answer(**(vars(WHOLE) | changes)), Expectation(wanted)).failure
     if reason is None:
         assert found is None
     else:
@@ -238,7 +239,8 @@ OBJECT, SCHEMA = {"type": "json_object"}, {"type": "json_schema", "json_schema":
 def test_content_is_held_against_the_format_that_was_asked_for(
     content: str, response_format: object, fits: bool
 ) -> None:
-    found: QwenError | None = check_format(content, response_format)
+    answer = Answer(content=content, has={"content"}, finish_reason="stop")
+    found: QwenError | None = judge(answer, Expectation.of({"response_format": response_format})).failure
     assert (found is None) == fits
     if not fits:
         assert isinstance(found, ProtocolError)

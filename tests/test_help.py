@@ -6,7 +6,7 @@ from qwen_cli.output.stderr import without_keys
 from qwen_cli.sandbox.faults import FAULTS
 from tests.program import KEY, Program
 
-COMMANDS = ("ask", "stream", "json", "cost", "key", "sandbox")
+COMMANDS = ("ask", "stream", "json", "cost", "check", "key", "sandbox")
 
 
 def test_alone_it_prints_the_short_help_on_standard_error_and_ends_with_2(qwen: Program) -> None:
@@ -54,6 +54,10 @@ def test_what_key_set_is_given_as_an_argument_is_not_shown(qwen: Program) -> Non
     assert "hunter2" not in qwen("key", "set", "hunter2").message
 
 
+def test_the_help_of_ask_fits_on_two_screens(qwen: Program) -> None:
+    assert len(qwen("ask", "--help").text.splitlines()) <= 80
+
+
 def test_help_uses_the_width_of_the_terminal(qwen: Program) -> None:
     assert max(len(line) for line in qwen("ask", "-h", env={"COLUMNS": "120"}).text.splitlines()) > 80
 
@@ -76,7 +80,7 @@ def test_every_fault_is_told(qwen: Program) -> None:
         (["ask", "-5 degrees"], "put -- before a prompt that begins with '-'"),
         (["ask", "--verbose is what?"], "put -- before a prompt that begins with '-'"),
         (["help", "xyzzy"], "no such command: xyzzy; there are"),
-        (["xyzzy"], "there are ask, stream, json, cost, key, sandbox"),
+        (["xyzzy"], "there are ask, stream, json, cost, check, key, sandbox"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

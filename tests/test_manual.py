@@ -86,7 +86,7 @@ def test_commands_variables_and_statuses_are_there() -> None:
         assert re.search(rf"^ +{name}\b", text, re.MULTILINE), name
     for variable in (*VARIABLES, "AIMLAPI_BASE_URL"):
         assert variable in text
-    statuses = text.partition("EXIT STATUS")[2].partition("EXAMPLES")[0]
+    statuses = text.partition("\nEXIT STATUS")[2].partition("\nEXAMPLES")[0]
     for status in (0, 1, *(error.status for error in QwenError.__subclasses__())):
         assert re.search(rf"^ +{status} +[A-Z].*\.", statuses, re.MULTILINE), status
 

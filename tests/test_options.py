@@ -15,7 +15,17 @@ from tests.program import KEY, Program
 
 ASKING = ("ask", "stream", "json", "cost")
 
-COMMAND_LINE_ONLY = {"--stream", "--saved", "--period", "--balance", "--json", "--fault", "--rate", "--help"}
+COMMAND_LINE_ONLY = {
+    "--stream",
+    "--saved",
+    "--period",
+    "--balance",
+    "--json",
+    "--fault",
+    "--rate",
+    "--help",
+    "--choice",
+}
 """What says which job is done, not how: a variable of it would change the meaning of every call."""
 
 
@@ -247,6 +257,8 @@ VALUES = {
     "system_file": ["--system-file", "x"],
     "response_format": ["--response-format", "text"],
     "schema": ["--schema", "x"],
+    "choice": ["--choice", "x"],
+    "code": ["--code"],
     "prediction": ["--prediction", "x"],
     "prediction_file": ["--prediction-file", "x"],
     "show": ["--show", "both"],

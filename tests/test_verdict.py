@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli.api.answer import Answer, ChunkReader, read_completion, verdict
+from qwen_cli.api.answer import Answer, ChunkReader, read_completion
+from qwen_cli.api.checks import Expectation, judge
 from qwen_cli.api.costs import figures, usage_line
 from qwen_cli.errors import QwenError
 from tests.api_server import FIN, ApiServer, Reply, events, head, reply
@@ -396,7 +397,8 @@ def judged(read: Callable[[], Answer]) -> int:
         usage_line(answer)
         figures(answer)
         for wanted in ("content", "reasoning", "calls"):
-            failure = verdict(answer, wanted, {"tool_choice": "required", "response_format": {"type": "json_object"}})
+            request = {"tool_choice": "required", "response_format": {"type": "json_object"}}
+            failure = judge(answer, Expectation.of(request, wanted=wanted)).failure
             assert failure is None or failure.status in (8, 9)
     except QwenError as error:
         return error.status

@@ -1,14 +1,12 @@
-"""Responses and chunks -> content, reasoning, tool calls, usage and a verdict. No I/O."""
+"""Responses and chunks -> content, reasoning, tool calls and usage. No I/O."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from qwen_cli.api import json_text
 from qwen_cli.api.api_errors import error_within
-from qwen_cli.api.members import JsonObject, as_object, kind_of, member, parse_json
-from qwen_cli.api.tool_calls import CallReader, ToolCall, calls_in, check_tool_choice
-from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
+from qwen_cli.api.members import JsonObject, as_object, member, parse_json
+from qwen_cli.api.tool_calls import CallReader, ToolCall, calls_in
+from qwen_cli.errors import ProtocolError
 
 MOST_KEPT: Final = 64 << 20
 """Characters: the most that is kept of a stream, which is printed as it comes but for what is judged at its end."""
@@ -152,61 +150,3 @@ def read_usage(answer: Answer, response: JsonObject) -> None:
     answer.usage = member(response, "usage", dict, "the response") or answer.usage
     meta = member(response, "meta", dict, "the response") or {}
     answer.meta_usage = member(meta, "usage", dict, "meta") or answer.meta_usage
-
-
-COMPLETE: Final = ("stop", "tool_calls", "function_call")
-"""The finish reasons of a complete answer."""
-
-
-def verdict(answer: Answer, wanted: str, request: Mapping[str, Any]) -> QwenError | None:
-    """Why the answer is not complete, or not what the request asked for; None when it is.
-
-    `wanted`: `content`, `reasoning` or `calls`.
-    """
-    if failure := _incomplete(answer, wanted):
-        return failure
-    if failure := check_tool_choice(answer.tool_calls, request.get("tool_choice")):
-        return failure
-    if wanted == "calls":
-        return None if answer.tool_calls else ProtocolError("the answer has no tool calls")
-    if wanted not in answer.has and not (answer.tool_calls and wanted == "content"):
-        return IncompleteAnswer(f"the answer has no {wanted}")
-    if wanted == "content" and not answer.tool_calls and asks_for_json(request):
-        return check_format(answer.content, request["response_format"])
-    return None
-
-
-def _incomplete(answer: Answer, wanted: str) -> QwenError | None:
-    reason = answer.finish_reason
-    if answer.refusal:
-        return IncompleteAnswer(f"the model refused: {answer.refusal}")
-    if reason is None:
-        return IncompleteAnswer("the answer ended without a finish reason, so it is not complete")
-    if reason == "length":
-        spent = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted} came"
-        return IncompleteAnswer(f"the answer was cut at the limit of tokens{spent}", advice="raise --max-tokens")
-    if reason == "content_filter":
-        return IncompleteAnswer("the answer was cut by the content filter")
-    if reason not in COMPLETE:
-        return IncompleteAnswer(f"the answer ended with the finish reason '{reason}', so it is not complete")
-    return None
-
-
-def asks_for_json(request: Mapping[str, Any]) -> bool:
-    """Whether the content is held against a JSON format, and so has to be kept."""
-    response_format = request.get("response_format")
-    return isinstance(response_format, dict) and response_format.get("type") in ("json_object", "json_schema")
-
-
-def check_format(content: str, response_format: Any) -> QwenError | None:
-    """Hold content against the `response_format` that was asked for: JSON, and an object for `json_object`."""
-    kind = response_format.get("type") if isinstance(response_format, dict) else None
-    if kind not in ("json_object", "json_schema"):
-        return None
-    try:
-        value = json_text.loads(content)
-    except ValueError as error:
-        return ProtocolError(f"the answer is not JSON, though {kind} was asked for: {error}")
-    if kind == "json_object" and not isinstance(value, dict):
-        return ProtocolError(f"the answer is not a JSON object but {kind_of(value)}, though json_object was asked for")
-    return None

@@ -1,6 +1,6 @@
 """What answers cost: the figures of one, of many, and of the account."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -47,9 +47,19 @@ def plain(figure: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def usage_line(answer: Answer) -> str:
-    """Tokens and USD in one line."""
-    known = {name: plain(figure) for name, figure in figures(answer).items()}
+def sum_of(answers: Sequence[Answer]) -> Figures:
+    """The figures of answers that were asked for together."""
+    return figures(answers[0]) if len(answers) == 1 else _totals(answers)
+
+
+def _totals(answers: Sequence[Answer]) -> Figures:
+    totals, _ = total(answers)
+    return {name: totals[name] for name in FIGURES}
+
+
+def usage_line(*answers: Answer) -> str:
+    """Tokens and USD in one line, added up."""
+    known = {name: plain(figure) for name, figure in sum_of(answers).items()}
     return (
         f"{known['prompt_tokens']} prompt + {known['completion_tokens']} completion"
         f" ({known['reasoning_tokens']} reasoning) = {known['total_tokens']} tokens, {known['usd_spent']} USD"

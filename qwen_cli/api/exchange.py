@@ -1,16 +1,28 @@
-"""One request, from its body to the verdict on its answer."""
+"""One request, from its body to the judgement of its answer, and asking again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from qwen_cli.api.answer import Answer, ChunkReader, Delta, asks_for_json, read_completion, verdict
+from qwen_cli.api.answer import Answer, ChunkReader, Delta, read_completion
+from qwen_cli.api.checks import Expectation, Judgement, UnfitAnswer, judge
 from qwen_cli.api.client import Client, Reply
 from qwen_cli.api.json_text import encode
-from qwen_cli.errors import IncompleteAnswer, NetworkError, QwenError
+from qwen_cli.errors import IncompleteAnswer, NetworkError
 from qwen_cli.output.stderr import Notes
 
 _WAITING = "waiting for the answer"
+
+
+class Outcome(NamedTuple):
+    """What became of a request: every answer that was paid for, and what the last one comes to."""
+
+    answers: list[Answer]
+    judgement: Judgement
+
+    @property
+    def answer(self) -> Answer:
+        return self.answers[-1]
 
 
 class Exchange(NamedTuple):
@@ -19,24 +31,52 @@ class Exchange(NamedTuple):
     client: Client
     body: dict[str, Any]
     notes: Notes
+    expectation: Expectation = Expectation()
+    reask: int = 0
+    """How often to ask again when an answer is not what was asked for."""
+    save: Callable[[bytes], None] | None = None
+    """Takes each body and chunk as it came."""
 
-    def ask(self) -> Answer:
-        """Send, and read the whole answer."""
-        with self.notes.waiting(_WAITING), self._send() as reply:
-            return read_completion(reply.read())
+    def ask(self) -> Outcome:
+        """Send, read the whole answer and judge it; ask again, with what was wrong, as often as is allowed."""
+        answers: list[Answer] = []
+        messages = self.body["messages"]
+        while True:
+            answer = self._ask(self.body | {"messages": messages})
+            answers.append(answer)
+            judgement = judge(answer, self.expectation)
+            failure = judgement.failure
+            if not isinstance(failure, UnfitAnswer) or len(answers) > self.reask:
+                return Outcome(answers, judgement)
+            self.notes.note(f"asking again, {len(answers)} of {self.reask}: {failure}")
+            said = [{"role": "assistant", "content": answer.content}] if answer.content else []
+            messages = [
+                *messages,
+                *said,
+                {"role": "user", "content": f"{failure}. Answer again, without that mistake."},
+            ]
+
+    def _ask(self, body: dict[str, Any]) -> Answer:
+        with self.notes.waiting(_WAITING), self._send(body) as reply:
+            received = reply.read()
+        if self.save:
+            self.save(received)
+        return read_completion(received)
 
     def pieces(self) -> Iterator[bytes]:
         """Send, and pass on the body as it arrives."""
-        with self.notes.waiting(_WAITING) as wait, self._send() as reply:
+        with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
             for piece in reply.pieces():
                 wait.over()
                 yield piece
 
     def chunks(self, reader: ChunkReader, wanted: Sequence[str]) -> Iterator[tuple[str, Delta]]:
         """Send, and pass on each chunk's JSON and what it adds; the wait ends with the first wanted text."""
-        with self.notes.waiting(_WAITING) as wait, self._send() as reply:
+        with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
             try:
                 for data in reply.events():
+                    if self.save:
+                        self.save(data.replace("\n", " ").encode())
                     delta = reader.read(data)
                     if wait.lasts and any(getattr(delta, name, "") for name in wanted):
                         wait.over()
@@ -46,16 +86,7 @@ class Exchange(NamedTuple):
                     self.notes.note(f"the answer is complete, but its usage may be missing: {error}")
                 elif isinstance(error, NetworkError):
                     raise
-                # Otherwise what is missing is the finish reason, as the verdict will say.
+                # Otherwise what is missing is the finish reason, as judging it will say.
 
-    def _send(self) -> AbstractContextManager[Reply]:
-        return self.client.post(self.client.endpoint.chat_url, encode(self.body))
-
-    @property
-    def wants_json(self) -> bool:
-        """Whether the content is held against a JSON format, and so has to be kept."""
-        return asks_for_json(self.body)
-
-    def verdict(self, answer: Answer, wanted: str) -> QwenError | None:
-        """Why the answer is not what was asked for; None when it is. `wanted`: `content`, `reasoning` or `calls`."""
-        return verdict(answer, wanted, self.body)
+    def _send(self, body: dict[str, Any]) -> AbstractContextManager[Reply]:
+        return self.client.post(self.client.endpoint.chat_url, encode(body))

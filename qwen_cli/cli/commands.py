@@ -24,6 +24,7 @@ COMMANDS: Table = {
     "stream": "stream.stream",
     "json": "json.json",
     "cost": "cost.cost",
+    "check": "check.check",
     "key": {"set": "key.set_key", "status": "key.show_status", "delete": "key.delete_key"},
     "sandbox": "sandbox.sandbox",
 }

@@ -7,7 +7,7 @@ import typer
 
 from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.option_types import Text
-from qwen_cli.cli.options import CostOptions, PreviewOptions, PrintingOptions
+from qwen_cli.cli.options import CostOptions, PreviewOptions, PrintingOptions, ReaskOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
@@ -25,6 +25,7 @@ def cost(
     cost: CostOptions,
     prompt: PromptOptions,
     request: RequestOptions,
+    reasking: ReaskOptions,
     printing: PrintingOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
@@ -51,8 +52,8 @@ def cost(
             prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
             if prepared.print_preview(output):
                 return
-            with prepared.opened() as exchange:
-                figures = costs.figures(exchange.ask())
+            with prepared.opened(reask=reasking.reask) as exchange:
+                figures = costs.sum_of(exchange.ask().answers)
         output.write(encode(costs.as_json(figures) if cost.json else costs.lines(figures)))
 
 

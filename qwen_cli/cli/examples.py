@@ -12,8 +12,6 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "qwen-cli ask 'How do I undo the last commit?'",
         "git diff --staged | qwen-cli ask 'Write a commit message'",
         "qwen-cli ask -f notes.md -o summary.md 'Summarise this in five lines'",
-        "qwen-cli ask -i photo.jpg 'What is in this picture?'",
-        "qwen-cli ask --tools @tools.json --show calls 'Rain in Paris?' | jq .arguments",
     ),
     "qwen-cli stream": (
         "qwen-cli stream 'Tell me a long story'",
@@ -28,6 +26,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "qwen-cli cost --saved build/*.json",
         "qwen-cli json 'Name a colour' | tee colour.json | qwen-cli cost --saved",
         "qwen-cli cost --period 7d",
+    ),
+    "qwen-cli check": (
+        "qwen-cli check -f mail.txt 'Is this spam?' && mv mail.txt spam/",
+        "if qwen-cli check 'Is 91 a prime number?'; then echo prime; fi",
     ),
     "qwen-cli key": (
         "qwen-cli key set",
@@ -51,5 +53,6 @@ FOOTERS: Mapping[str, str] = {
     "qwen-cli stream": _VARIABLES,
     "qwen-cli json": _VARIABLES,
     "qwen-cli cost": _VARIABLES,
+    "qwen-cli check": _VARIABLES,
 }
 """Command path -> what its help ends with."""

@@ -33,28 +33,31 @@ def json(
 
     The prompt is put together as for 'qwen-cli ask'. With --stream, each chunk is a line.
     """
-    from qwen_cli.cli.prepare import judge, prepare
+    from qwen_cli.cli.prepare import Asked, prepare, settle
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
+    asked = Asked(allow_incomplete=verdict.allow_incomplete)
     with open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=streaming.stream)
+        prepared = prepare(words, prompt, request, sending, preview, notes, stream=streaming.stream, asked=asked)
         if prepared.print_preview(output):
             return
         with prepared.opened() as exchange:
+            from qwen_cli.api.checks import judge
+
             if streaming.stream:
                 answer = _print_chunks(exchange, output, pretty=bool(pretty.pretty))
             else:
                 answer = _print_body(
                     exchange, output, pretty=output.terminal if pretty.pretty is None else pretty.pretty
                 )
-            judge(exchange, answer, "content", verdict)
+            settle(exchange, [answer], judge(answer, exchange.expectation), usage=verdict.usage)
 
 
 def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Answer":
     from qwen_cli.api.answer import ChunkReader
     from qwen_cli.cli.printing import print_json
 
-    reader = ChunkReader(keep_content=exchange.wants_json)
+    reader = ChunkReader(keep_content=exchange.expectation.needs_content)
     for data, _ in exchange.chunks(reader, ["content", "reasoning"]):
         # A line break of an event with several data lines can only stand between tokens.
         print_json([encode(data.replace("\n", " "))], output, pretty=pretty)

@@ -37,6 +37,7 @@ class ShowOptions(NamedTuple):
 
     show: str | None = None
     reasoning: bool = False
+    code: bool = False
     no_newline: bool = False
 
     @property
@@ -56,6 +57,26 @@ class VerdictOptions(NamedTuple):
 
     allow_incomplete: bool = False
     usage: bool = False
+
+
+class ReaskOptions(NamedTuple):
+    """Whether another answer is asked for."""
+
+    reask: int = 0
+
+
+class SaveOptions(NamedTuple):
+    """Where the raw response goes."""
+
+    save: str | None = None
+
+
+class CheckOptions(NamedTuple):
+    """What is told beside the exit status."""
+
+    usage: bool = False
+    verbose: bool = False
+    quiet: bool = False
 
 
 class PrintingOptions(NamedTuple):
@@ -183,6 +204,9 @@ OPTIONS: Mapping[str, Any] = {
             "--response-format", type=types.Json("response_format", RESPONSE_FORMATS), help="Format of the answer"
         ),
         schema=_option("--schema", type=types.Path("json"), help="Answer in JSON that fits this schema"),
+        choice=_option(
+            "--choice", from_variable=False, type=types.Text(), help="Answer with one of these (repeatable)"
+        ),
         tools=_option("--tools", type=types.Json("tools"), help="Functions that the model may call"),
         tool_choice=_option(
             "--tool-choice", type=types.Json("tool_choice", TOOL_CHOICES, names=NAME), help="Which tool to call"
@@ -202,14 +226,19 @@ OPTIONS: Mapping[str, Any] = {
         show=_option(
             "--show",
             type=types.Choice(("content", "reasoning", "both", "calls")),
-            help="What to print; calls are tool calls alone",
+            help="What to print",
             default="content",
         ),
         reasoning=_option("-r", help="The same as --show reasoning"),
+        code=_option("-x", "--code", help="Print the first fenced code block alone"),
         no_newline=_option("--no-newline", help="End as the model ended, without a newline"),
+        reask=_option(
+            "--reask", type=types.Number(0, 100, whole=True), help="Ask again if it does not fit", default="0"
+        ),
         allow_incomplete=_option("--allow-incomplete", help="Take what is not whole: status 0, not 8"),
         usage=_option("-u", "--usage", help="Tell tokens and USD on standard error"),
         output=_option("-o", "--output", type=types.Path(), help="Replace FILE, once the result is whole"),
+        save=_option("--save", type=types.Path(), help="Also write the raw response to FILE"),
         verbose=_option("-v", "--verbose", help="Tell request, status, ids and timings"),
         quiet=_option("-q", "--quiet", help="No notes, no progress"),
     ),
@@ -230,7 +259,7 @@ OPTIONS: Mapping[str, Any] = {
             "--retries", type=types.Number(0, 100, whole=True), help="More tries, where that is free", default="2"
         ),
         request_id=_option("--request-id", type=types.RequestId(), help="Send it as X-Client-Request-Id"),
-        no_key=_option("--no-key", help="Send no API key; allows plain http to any host"),
+        no_key=_option("--no-key", help="Send no key; plain http may go anywhere"),
         dry_run=_option("--dry-run", help="Print the request body, send nothing"),
         curl=_option("--curl", help="Print a curl command, send nothing"),
     ),
@@ -262,7 +291,8 @@ OPTIONS: Mapping[str, Any] = {
 
 EXCLUSIVE = (
     ("system", "system_file"),
-    ("response_format", "schema"),
+    ("response_format", "schema", "choice"),
+    ("choice", "code"),
     ("prediction", "prediction_file"),
     ("show", "reasoning"),
     ("dry_run", "curl"),

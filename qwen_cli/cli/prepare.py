@@ -1,16 +1,16 @@
 """From the options to a request that is ready to be sent, or shown instead."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
 from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
-from qwen_cli.cli.options import PreviewOptions, VerdictOptions
-from qwen_cli.errors import IncompleteAnswer
-from qwen_cli.output.results import Output
+from qwen_cli.cli.options import PreviewOptions
+from qwen_cli.errors import InvalidUsage
+from qwen_cli.output.results import Output, saving
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import visible_json
 from qwen_cli.request.body import RequestOptions, as_curl, as_json, build_fields
@@ -19,10 +19,19 @@ from qwen_cli.request.prompt import STDIN, PromptOptions, read_parts
 
 if TYPE_CHECKING:
     from qwen_cli.api.answer import Answer
+    from qwen_cli.api.checks import Expectation, Judgement
     from qwen_cli.api.exchange import Exchange
 
 
 G = TypeVar("G", RequestOptions, PromptOptions)
+
+
+class Asked(NamedTuple):
+    """What a command wants of the answer, beside what the request says."""
+
+    wanted: str = "content"
+    code: bool = False
+    allow_incomplete: bool = False
 
 
 class Prepared(NamedTuple):
@@ -34,6 +43,7 @@ class Prepared(NamedTuple):
     sending: SendingOptions
     preview: PreviewOptions
     notes: Notes
+    expectation: "Expectation"
 
     def print_preview(self, output: Output) -> bool:
         """Print the request instead of sending it, if that is asked for."""
@@ -50,13 +60,13 @@ class Prepared(NamedTuple):
         return True
 
     @contextmanager
-    def opened(self) -> "Iterator[Exchange]":
-        """The exchange with the server; its connection is closed at the end."""
+    def opened(self, *, reask: int = 0, save: str | None = None) -> "Iterator[Exchange]":
+        """The exchange with the server; its connection is closed at the end, and the file of `save` replaced."""
         from qwen_cli.api.client import Client
         from qwen_cli.api.exchange import Exchange
 
-        with Client(self.endpoint, self.key, self.sending, self.notes) as client:
-            yield Exchange(client, self.body, self.notes)
+        with saving(save) as keep, Client(self.endpoint, self.key, self.sending, self.notes) as client:
+            yield Exchange(client, self.body, self.notes, self.expectation, reask, keep)
 
 
 def find_awaited(*groups: tuple[Any, ...]) -> list[Awaited]:
@@ -86,6 +96,7 @@ def prepare(
     notes: Notes,
     *,
     stream: bool,
+    asked: Asked | None = None,
 ) -> Prepared:
     """Read and check all that the request is made of.
 
@@ -106,25 +117,63 @@ def prepare(
         endpoint.require_privacy()
     if is_sent:
         dial_ahead(endpoint)
+    expectation = expect(request, fields, asked or Asked())
     parts = read_parts(words or (), replace_awaited(prompt, lambda each: each.stand_in), stdin)
     if is_sent:
         key = find_key(endpoint, no_key=sending.no_key)
     if awaited:
         value = awaited[0].parse(stdin.read())
         fields = build_fields(replace_awaited(request, lambda _: value), stream=stream)
+        expectation = expect(request, fields, asked or Asked())
         parts = parts._replace(earlier=replace_awaited(prompt, lambda _: value).messages or [])
     body = {"model": fields.pop("model"), "messages": parts.messages()} | fields
-    return Prepared(body, endpoint, key, sending, preview, notes)
+    return Prepared(body, endpoint, key, sending, preview, notes, expectation)
 
 
-def judge(exchange: "Exchange", answer: "Answer", wanted: str, options: VerdictOptions) -> None:
-    """Raise what the answer lacks, unless that is allowed; print its usage if asked to."""
-    if options.usage:
+def expect(request: RequestOptions, fields: Mapping[str, Any], asked: Asked) -> "Expectation":
+    """What is asked of the answer; InvalidUsage for a schema that is none."""
+    from qwen_cli.api.checks import Expectation
+
+    if asked.wanted != "content" and (asked.code or request.choice):
+        flag = "--code" if asked.code else "--choice"
+        raise InvalidUsage(
+            f"{flag} is about the content of the answer: it cannot be combined with --show {asked.wanted}"
+        )
+    is_overruled = any(name == "response_format" for name, _ in request.field or ())
+    find_misfit = None
+    if request.schema is not None and not is_overruled:
+        from qwen_cli.api.schemas import compile_schema
+
+        find_misfit = compile_schema(fields["response_format"]["json_schema"]["schema"], request.schema)
+    return Expectation.of(
+        fields,
+        wanted=asked.wanted,
+        find_misfit=find_misfit,
+        choices=() if is_overruled else tuple(request.choice or ()),
+        find_code=_code_finder() if asked.code else None,
+        allow_incomplete=asked.allow_incomplete,
+    )
+
+
+def _code_finder() -> Callable[[str], str | None]:
+    from qwen_cli.api.fences import find_code
+
+    return find_code
+
+
+def settle(exchange: "Exchange", answers: "Sequence[Answer]", judgement: "Judgement", *, usage: bool) -> None:
+    """Raise what is wrong with the answer; print the usage of all answers if asked to."""
+    if usage:
         from qwen_cli.api.costs import usage_line
 
-        exchange.notes.tell(usage_line(answer))
-    failure = exchange.verdict(answer, wanted)
-    if isinstance(failure, IncompleteAnswer) and options.allow_incomplete:
-        exchange.notes.note(str(failure))
-    elif failure is not None:
-        raise failure
+        exchange.notes.tell(usage_line(*answers))
+    if judgement.allowed is not None:
+        exchange.notes.note(str(judgement.allowed))
+    if judgement.failure is not None:
+        raise judgement.failure
+
+
+def require_two_files(output: str | None, save: str | None) -> None:
+    """InvalidUsage where result and raw response would replace each other."""
+    if output is not None and save is not None and os.path.realpath(output) == os.path.realpath(save):
+        raise InvalidUsage("--output and --save cannot be the same file")

@@ -1,9 +1,10 @@
 """Answers on their way to an output: content, reasoning, tool calls, JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from qwen_cli.api import json_text
 from qwen_cli.api.answer import Answer, Delta
+from qwen_cli.api.tool_calls import ToolCall
 from qwen_cli.cli.options import ShowOptions
 from qwen_cli.errors import QwenError
 from qwen_cli.output.results import Output, RawOutput, TextOutput
@@ -11,23 +12,25 @@ from qwen_cli.output.stderr import ReasoningOutput
 from qwen_cli.output.terminal import encode, visible_json
 
 
-def print_answer(answer: Answer, output: Output, showing: ShowOptions) -> None:
-    """Print the wanted text of a whole answer, then its tool calls, a line each."""
-    text = TextOutput(output, end_line=not showing.no_newline)
+def print_answer(answer: Answer, text: str, calls: Sequence[ToolCall], output: Output, showing: ShowOptions) -> None:
+    """Print the text that a whole answer comes to, then tool calls, a line each."""
+    printed = TextOutput(output, end_line=not showing.no_newline)
     if showing.both:
         beside = ReasoningOutput()
         beside.write(answer.reasoning)
         beside.end()
-    text.write(getattr(answer, showing.wanted, ""))
-    text.end()
-    print_tool_calls(answer, text, showing)
+    printed.write(text)
+    printed.end()
+    print_tool_calls(calls, printed, showing)
 
 
-def print_stream(deltas: Iterable[Delta], output: Output, showing: ShowOptions) -> TextOutput:
-    """Print the wanted text piece by piece; what was held back follows even when the stream breaks off."""
+def print_stream(
+    deltas: Iterable[Delta], output: Output, showing: ShowOptions, *, is_held_back: bool = False
+) -> TextOutput:
+    """Print the wanted text piece by piece, or none yet; the rest follows even when the stream breaks off."""
     text = TextOutput(output, end_line=not showing.no_newline)
     beside = ReasoningOutput() if showing.both else None
-    wanted = showing.wanted
+    wanted = "" if is_held_back else showing.wanted
     try:
         for delta in deltas:
             if beside is not None and delta.reasoning:
@@ -45,10 +48,10 @@ def print_stream(deltas: Iterable[Delta], output: Output, showing: ShowOptions) 
     return text
 
 
-def print_tool_calls(answer: Answer, text: TextOutput, showing: ShowOptions) -> None:
+def print_tool_calls(calls: Sequence[ToolCall], text: TextOutput, showing: ShowOptions) -> None:
     """Print the tool calls, a line each, where they are wanted or stand for the content."""
     if showing.wanted != "reasoning":
-        for call in answer.tool_calls:
+        for call in calls:
             text.line(call.as_json())
     text.flush()
 

@@ -1,7 +1,7 @@
 """`qwen-cli stream`: print the answer as it arrives."""
 
 from qwen_cli.api.endpoint import SendingOptions
-from qwen_cli.cli.options import PreviewOptions, PrintingOptions, ShowOptions, VerdictOptions, Words
+from qwen_cli.cli.options import PreviewOptions, PrintingOptions, SaveOptions, ShowOptions, VerdictOptions, Words
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.request.body import RequestOptions
@@ -15,6 +15,7 @@ def stream(
     request: RequestOptions,
     show: ShowOptions,
     verdict: VerdictOptions,
+    saving: SaveOptions,
     printing: PrintingOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
@@ -24,20 +25,29 @@ def stream(
     The prompt is made of --prompt-file, each -f FILE, standard input, and the words, with a blank line between them. A
     '-' among the words stands for standard input at that very place.
     """
-    from qwen_cli.cli.prepare import judge, prepare
+    from qwen_cli.cli.prepare import Asked, prepare, require_two_files, settle
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
+    require_two_files(printing.output, saving.save)
+    asked = Asked(show.wanted, show.code, verdict.allow_incomplete)
     with open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=True)
+        prepared = prepare(words, prompt, request, sending, preview, notes, stream=True, asked=asked)
         if prepared.print_preview(output):
             return
-        with prepared.opened() as exchange:
+        with prepared.opened(save=saving.save) as exchange:
             from qwen_cli.api.answer import ChunkReader
+            from qwen_cli.api.checks import judge
             from qwen_cli.cli.printing import print_stream, print_tool_calls
 
-            reader = ChunkReader(keep_content=exchange.wants_json)
+            expectation = exchange.expectation
+            reader = ChunkReader(keep_content=expectation.needs_content)
             wanted = ["content", "reasoning"] if show.both else [show.wanted]
-            text = print_stream((delta for _, delta in exchange.chunks(reader, wanted)), output, show)
+            deltas = (delta for _, delta in exchange.chunks(reader, wanted))
+            text = print_stream(deltas, output, show, is_held_back=expectation.selects)
             answer = reader.finish()
-            print_tool_calls(answer, text, show)
-            judge(exchange, answer, show.wanted, verdict)
+            judgement = judge(answer, expectation)
+            if expectation.selects:
+                text.write(judgement.text)
+                text.end()
+            print_tool_calls([] if expectation.selects else answer.tool_calls, text, show)
+            settle(exchange, [answer], judgement, usage=verdict.usage)

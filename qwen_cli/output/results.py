@@ -108,6 +108,27 @@ def open_output(target: str | None) -> Iterator[Output]:
             raise
 
 
+@contextmanager
+def saving(target: str | None) -> Iterator[Callable[[bytes], None] | None]:
+    """Takes documents, a line each, that replace the file at the end, whatever the end is, if there were any."""
+    if target is None:
+        yield None
+        return
+    with open_target(target) as output:
+        is_empty = True
+
+        def save(document: bytes) -> None:
+            nonlocal is_empty
+            is_empty = False
+            output.write(document.rstrip(_SPACE) + b"\n")
+
+        try:
+            yield save
+        finally:
+            if not is_empty:
+                output.commit()
+
+
 def open_target(target: str) -> Output:
     """The file of that name, to be replaced; a device, a pipe or a descriptor is written directly."""
     if target in ("-", "/dev/stdout"):

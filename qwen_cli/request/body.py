@@ -33,6 +33,7 @@ class RequestOptions(NamedTuple):
     reasoning_effort: str | None = None
     response_format: Any | None = None
     schema: str | None = None
+    choice: list[str] | None = None
     tools: Any | None = None
     tool_choice: Any | None = None
     parallel_tool_calls: bool | None = None
@@ -90,6 +91,8 @@ def _stop(sequences: list[str]) -> str | list[str]:
 
 
 def _response_format(options: RequestOptions) -> Any:
+    if options.choice:
+        return _choice_format(options.choice)
     if options.schema is not None:
         schema = load_json_file(options.schema)
         if not isinstance(schema, dict):
@@ -100,6 +103,24 @@ def _response_format(options: RequestOptions) -> Any:
     if isinstance(options.response_format, str):
         return {"type": options.response_format}
     return options.response_format
+
+
+def _choice_format(choices: list[str]) -> Any:
+    from qwen_cli.api.checks import CHOICE
+
+    if len(choices) < 2:  # noqa: PLR2004
+        raise InvalidUsage("--choice has to be given at least twice")
+    if doubles := [choice for choice in choices if choices.count(choice) > 1]:
+        raise InvalidUsage(f"--choice {doubles[0]} is given twice")
+    if not all(choice.strip() for choice in choices):
+        raise InvalidUsage("--choice cannot be blank")
+    schema = {
+        "type": "object",
+        "properties": {CHOICE: {"type": "string", "enum": choices}},
+        "required": [CHOICE],
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": CHOICE, "schema": schema, "strict": True}}
 
 
 def schema_name(title: str, path: str) -> str:
