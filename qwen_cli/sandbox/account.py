@@ -5,24 +5,24 @@ import re
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from qwen_cli.request import limits
-from qwen_cli.sandbox.completion import COMPLETION_CREDITS, CREDITS_PER_USD, NOW, PROMPT_CREDITS, Completion
+from qwen_cli.sandbox.completion import COMPLETION_PRICE, NOW, PROMPT_PRICE, Completion
 from qwen_cli.sandbox.incoming import ApiError
 
 Query = Mapping[str, str]
 
 _GROUPINGS = ("day", "model", "day,model")
-_HOURS = {"h": 1, "d": 24}
-_OPENING_BALANCE = 100 * CREDITS_PER_USD
-_MILLION = 1_000_000
+_LONGEST = timedelta(hours=limits.PERIOD_HOURS)
+_OPENING_BALANCE = 100
+_PRESENT = datetime.fromtimestamp(NOW, UTC)
 
 
-def timestamp(moment: datetime | None = None) -> str:
+def timestamp(moment: datetime = _PRESENT) -> str:
     """A moment as the API writes it, in UTC with milliseconds; the sandbox's own without one."""
-    shown = moment or datetime.fromtimestamp(NOW, UTC)
-    return shown.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Account:
@@ -30,16 +30,16 @@ class Account:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._succeeded = self._failed = 0
-        self._input = self._output = self._credits = 0
+        self._succeeded = self._failed = self._input = self._output = 0
+        self._spent = Decimal()
 
     def charge(self, completion: Completion) -> None:
         """Count a completion and take its price from the balance."""
         with self._lock:
             self._succeeded += 1
             self._input += completion.prompt_tokens
-            self._output += completion.reasoning_tokens + completion.text_tokens
-            self._credits += completion.credits
+            self._output += completion.completion_tokens
+            self._spent += completion.usd
 
     def count_failure(self) -> None:
         """Count a request that failed, which is never charged."""
@@ -48,71 +48,86 @@ class Account:
 
     def billing(self, _query: Query) -> dict[str, Any]:
         """The body of `GET /v2/billing`; USD."""
-        with self._lock:
-            return {"current_balance": (_OPENING_BALANCE - self._credits) / CREDITS_PER_USD, "currency": "USD"}
+        return {"current_balance": float(_OPENING_BALANCE - self._spent), "currency": "USD"}
 
     def usage(self, query: Query) -> dict[str, Any]:
-        """The body of `GET /v2/usage/detail`; a period or grouping that the API doesn't know is an ApiError 400."""
-        hours = _hours(query.get("period"))
+        """The body of `GET /v2/usage/detail`; an ApiError 400 for a window or grouping that the API doesn't know."""
+        start, end = _window(query)
         group_by = query.get("group_by")
         if group_by is not None and group_by not in _GROUPINGS:
             expected = " | ".join(map(json.dumps, _GROUPINGS))
             raise ApiError(400, f"group_by: Expected {expected}, Received {json.dumps(group_by[:60])}")
-        end = datetime.fromtimestamp(NOW, UTC)
+        # All is served at one moment, which the window holds or doesn't.
+        happened = start <= _PRESENT <= end
         with self._lock:
-            spend = self._credits / CREDITS_PER_USD
-            total = self._succeeded + self._failed
-            row = {"model": limits.MODEL, "spend": spend, "requests": self._succeeded}
-            report: dict[str, Any] = {
-                "api_key_prefix": None,
-                "start": timestamp(end - timedelta(hours=hours)),
-                "end": timestamp(end),
-                "spend": spend,
-                "currency": "USD",
-                "requests": self._succeeded,
-                "models": [row] if self._succeeded else [],
-            }
-            if group_by is not None:
-                names = {"day": end.date().isoformat(), "model": limits.MODEL}
-                group = {name: names[name] for name in group_by.split(",")} | {
-                    "spend": spend,
-                    "tokens": {"input": self._input, "output": self._output, "total": self._input + self._output},
-                    "requests": {
-                        "total": total,
-                        "charged": self._succeeded,
-                        "succeeded": self._succeeded,
-                        "failed": self._failed,
-                    },
-                }
-                report["groups"] = [group] if total else []
-            return report
+            succeeded, failed = (self._succeeded, self._failed) if happened else (0, 0)
+            spend = float(self._spent) if happened else 0.0
+            tokens = {"input": self._input, "output": self._output, "total": self._input + self._output}
+        report: dict[str, Any] = {
+            "api_key_prefix": None,
+            "start": timestamp(start),
+            "end": timestamp(end),
+            "spend": spend,
+            "currency": "USD",
+            "requests": succeeded,
+            "models": [{"model": limits.MODEL, "spend": spend, "requests": succeeded}] if succeeded else [],
+        }
+        if group_by is not None:
+            names = {"day": _PRESENT.date().isoformat(), "model": limits.MODEL}
+            requests = {"total": succeeded + failed, "charged": succeeded, "succeeded": succeeded, "failed": failed}
+            names = {name: names[name] for name in group_by.split(",")}
+            group = {**names, "spend": spend, "tokens": tokens, "requests": requests}
+            report["groups"] = [group] if succeeded + failed else []
+        return report
 
 
-def _hours(period: str | None) -> int:
-    """The hours of a period such as `24h` or `7d`."""
-    matched = re.fullmatch("([0-9]{1,6})([hd])", period or "")
-    hours = int(matched[1]) * _HOURS[matched[2]] if matched else 0
-    if not 1 <= hours <= limits.PERIOD_HOURS:
-        received = "undefined" if period is None else json.dumps(period[:60])
-        raise ApiError(400, f"period: Expected hours or days, as in 24h or 7d, up to 92d, Received {received}")
-    return hours
+def _window(query: Query) -> tuple[datetime, datetime]:
+    """From when to when, as `period` up to the present or as `start` and `end` say."""
+    given = query.keys() & {"period", "start", "end"}
+    if given == {"start", "end"}:
+        start, end = (_moment(name, query[name]) for name in ("start", "end"))
+        if not timedelta() <= end - start <= _LONGEST:
+            raise ApiError(400, f"end: Expected up to 92 days after start, Received {json.dumps(query['end'][:60])}")
+        return start, end
+    if given != {"period"}:
+        raise ApiError(400, f"period: Expected it, or start and end, Received {', '.join(sorted(given)) or 'none'}")
+    matched = re.fullmatch("([0-9]{1,6})([hd])", query["period"])
+    length = timedelta(hours=int(matched[1]) * {"h": 1, "d": 24}[matched[2]]) if matched else timedelta()
+    if not timedelta() < length <= _LONGEST:
+        expected = "hours or days, as in 24h or 7d, up to 92d"
+        raise ApiError(400, f"period: Expected {expected}, Received {json.dumps(query['period'][:60])}")
+    return _PRESENT - length, _PRESENT
+
+
+def _moment(name: str, text: str) -> datetime:
+    """A moment in ISO 8601; in UTC where it does not say."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ApiError(400, f"{name}: Expected a time in ISO 8601, Received {json.dumps(text[:60])}") from None
 
 
 def models(query: Query) -> dict[str, Any]:
     """The body of `GET /v1/models`: the one model, if `id` asks for it, with its price if `include` does."""
-    short = limits.MODEL.removeprefix("alibaba/")
     model: dict[str, Any] = {
         "id": limits.MODEL,
         "aliases": [],
         "type": "openai/chat-completions",
-        "info": {"name": short, "developer": "Alibaba Cloud", "description": "The sandbox of qwen-cli, not the model."},
+        "info": {
+            "name": limits.MODEL.removeprefix("alibaba/"),
+            "developer": "Alibaba Cloud",
+            "description": "The sandbox of qwen-cli, not the model.",
+            "contextLength": 256_000,
+            "outputMax": 252_000,
+        },
         "tags": [],
     }
-    if {"pricing", "all"} & set(query.get("include", "").split(",")):
-        prices = (("prompt", "input", PROMPT_CREDITS), ("completion", "output", COMPLETION_CREDITS))
+    if {"pricing", "all"} & set(query.get("include", "").split(",")) or query.get("details") in {"1", "true"}:
+        prices = (("prompt", "input", PROMPT_PRICE), ("completion", "output", COMPLETION_PRICE))
         units = [
-            {"name": name, "measure": measure, "price": credits_each * _MILLION / CREDITS_PER_USD, "per": _MILLION}
-            for name, measure, credits_each in prices
+            {"name": name, "measure": measure, "price": float(price), "per": 1_000_000}
+            for name, measure, price in prices
         ]
         model["pricing"] = {"kind": "fixed", "currency": "USD", "units": units}
     wanted = query.get("id")

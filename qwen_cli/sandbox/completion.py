@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from qwen_cli.sandbox.isolation import instance_and_misfits
@@ -12,9 +13,9 @@ NOW = 1767225600
 """The sandbox's one moment, 2026-01-01T00:00:00Z in Unix seconds, so that the same request has the same answer."""
 
 CREDITS_PER_USD = 2_000_000
-PROMPT_CREDITS = 1
-COMPLETION_CREDITS = 6
-"""What a token costs; the relation of credits to USD is the API's, the price is the sandbox's."""
+PROMPT_PRICE = Decimal("0.4875")
+COMPLETION_PRICE = Decimal("2.925")
+"""USD for a million tokens, the prices of the real model."""
 
 OUTSIDE = "The sandbox was told to answer outside the format that was asked for."
 """The text of an invalid answer where the format is no schema, or one that every value fits."""
@@ -41,10 +42,14 @@ class Completion:
     top_logprobs: int | None
 
     @property
-    def credits(self) -> int:
-        """What the completion costs; 2,000,000 are one USD."""
-        completion_tokens = self.reasoning_tokens + self.text_tokens
-        return self.prompt_tokens * PROMPT_CREDITS + completion_tokens * COMPLETION_CREDITS
+    def completion_tokens(self) -> int:
+        """Reasoning is paid for as well."""
+        return self.reasoning_tokens + self.text_tokens
+
+    @property
+    def usd(self) -> Decimal:
+        """What the completion costs, exactly."""
+        return (self.prompt_tokens * PROMPT_PRICE + self.completion_tokens * COMPLETION_PRICE) / 1_000_000
 
 
 def tokens(text: str) -> Iterator[str]:
@@ -160,11 +165,10 @@ def _dumps(value: object) -> str:
 
 def usage(completion: Completion) -> dict[str, Any]:
     """The `usage` object: tokens."""
-    completion_tokens = completion.reasoning_tokens + completion.text_tokens
     return {
         "prompt_tokens": completion.prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": completion.prompt_tokens + completion_tokens,
+        "completion_tokens": completion.completion_tokens,
+        "total_tokens": completion.prompt_tokens + completion.completion_tokens,
         "completion_tokens_details": {"reasoning_tokens": completion.reasoning_tokens},
         "prompt_tokens_details": {"cached_tokens": 0},
     }
@@ -172,7 +176,7 @@ def usage(completion: Completion) -> dict[str, Any]:
 
 def meta(completion: Completion) -> dict[str, Any]:
     """The `meta` object: what it cost, in credits and in USD."""
-    return {"usage": {"credits_used": completion.credits, "usd_spent": completion.credits / CREDITS_PER_USD}}
+    return {"usage": {"credits_used": float(completion.usd * CREDITS_PER_USD), "usd_spent": float(completion.usd)}}
 
 
 def _logprobs(completion: Completion, pieces: Iterator[str]) -> dict[str, Any] | None:

@@ -1,10 +1,10 @@
 """Requests as they come in: JSON within the documented limits, or a refusal in the API's own words."""
 
 import json
-import math
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
+from qwen_cli.api import json_text
 from qwen_cli.request import limits
 from qwen_cli.request.checking import OutsideLimitsError, check_body
 
@@ -18,23 +18,14 @@ class ApiError(OutsideLimitsError):
         self.headers = headers or {}
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(f"{digits[:60]} is beyond a double")
-    return value
-
-
 def parse_request(body: bytes) -> dict[str, Any]:
     """The request as a mapping that is within every documented limit, or an ApiError: 400, or 404 for another model."""
     try:
-        request: dict[str, Any] = json.loads(body.decode("utf-8"), parse_float=_finite, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        request: dict[str, Any] = json_text.loads(body)
+    except ValueError as error:
         raise ApiError(400, f"body: Expected JSON in UTF-8, Received something else: {error}") from None
+    if json_text.holds_infinity(request):
+        raise ApiError(400, "body: Expected JSON, Received a number beyond a double")
     check_body(request)
     if request["model"] != limits.MODEL:
         raise ApiError(404, f"model: Expected {json.dumps(limits.MODEL)}, Received {json.dumps(request['model'][:60])}")

@@ -1,9 +1,10 @@
-"""Searches an instance of a schema in a process of its own: whatever a schema asks for, the server goes on."""
+"""Finds an instance of a schema in a process of its own: whatever a schema asks for, the server goes on."""
 
 import json
 import subprocess
 import sys
 import threading
+from functools import lru_cache
 from typing import Any
 
 from qwen_cli.sandbox.incoming import ApiError
@@ -12,35 +13,33 @@ _COMMAND = (sys.executable, "-P", "-m", "qwen_cli.sandbox.instance")
 _SECONDS = 10
 """Of waiting; the search limits its own CPU time to one."""
 
-_found: dict[str, Any] = {}
 _one_search = threading.Lock()
 
 
 def instance_and_misfits(schema: object, field: str) -> tuple[Any, list[Any]]:
     """A small value that is valid against the schema, and one that is not, unless every value is.
 
-    `field` is the schema's dotted name, for the ApiError 400 when it is no schema or no instance was found.
+    `field` is the schema's dotted name, for the ApiError 400 when it is no schema or the sandbox cannot meet it.
     """
-    text = json.dumps(schema)
-    outcome = _found.get(text)
-    if outcome is None:
-        with _one_search:
-            outcome = _found.get(text) or _search(text)
-            if len(_found) > 100:  # noqa: PLR2004 -- more schemas than a test suite has
-                _found.clear()
-            _found[text] = outcome
+    with _one_search:
+        outcome = _search(json.dumps(schema))
     if isinstance(outcome, dict):
         place = ".".join(map(str, [field, *outcome["place"]]))
         raise ApiError(400, f"{place}: Expected {outcome['expected']}, Received another")
+    if outcome is None:
+        raise ApiError(
+            400, f"{field}: Expected a schema of common keywords that the sandbox can meet, Received another"
+        )
     instance, misfits = outcome
     return instance, misfits
 
 
+@lru_cache(maxsize=100)
 def _search(schema: str) -> Any:
     try:
         done = subprocess.run(  # noqa: S603 -- this very program
             _COMMAND, input=schema, capture_output=True, text=True, timeout=_SECONDS, check=True
         )
     except (subprocess.SubprocessError, OSError):
-        return {"expected": "a schema that the sandbox finds an instance of in a second", "place": []}
+        return None
     return json.loads(done.stdout)

@@ -173,19 +173,15 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(int(failure), _FAILURES[failure], headers)
 
     def _chat(self, body: bytes) -> None:
-        try:
-            request = parse_request(body)
-            completion = complete(request, self._digest, self._fault)
-        except RecursionError:
-            raise ApiError(400, "body: Expected JSON of moderate depth, Received a deeper one") from None
+        request = parse_request(body)
+        completion = complete(request, self._digest, self._fault)
         self.server.account.charge(completion)
         if request.get("stream"):
             self._stream(completion, include_usage=request.get("stream_options", {}).get("include_usage", False))
             return
         cost = {
-            "x-aimlapi-credits-used": str(completion.credits),
-            # A credit is half a millionth of a USD, so that seven places are exact.
-            "x-aimlapi-usd-spent": f"{completion.credits / CREDITS_PER_USD:.7f}",
+            "x-aimlapi-credits-used": f"{completion.usd * CREDITS_PER_USD:f}",
+            "x-aimlapi-usd-spent": f"{completion.usd:f}",
         }
         self._send(200, _encode(response(completion)), cost)
 
