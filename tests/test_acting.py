@@ -129,6 +129,43 @@ def test_check_answers_a_shell(qwen: Program, api: ApiServer, shell: str, word: 
     assert bool(result.stderr) == (word == "perhaps")
 
 
+def test_a_pattern_takes_linear_time(qwen: Program, api: ApiServer) -> None:
+    qwen.file("s.json", '{"type": "string", "pattern": "^(a+)+$"}')
+    api.answer(reply(completion(json.dumps("a" * 50_000 + "b"))))
+    result = qwen("ask", "--schema", "s.json", "hi")
+    assert result.status == 9
+    assert len(result.message) < 300
+
+
+@pytest.mark.parametrize(("word", "status", "made"), [("yes", 0, True), ("no", 2, False)])
+def test_a_recipe_of_make_goes_on_after_yes_alone(
+    qwen: Program, api: ApiServer, word: str, status: int, made: bool
+) -> None:
+    require_tool("make")
+    qwen.file("Makefile", "target:\n\tqwen-cli check -n hi\n\ttouch target\n")
+    api.answer(reply(completion(word)))
+    result = qwen("ignored", script="exec make target")
+    assert (result.status, "target" in qwen.files()) == (status, made)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_check_ends_a_while_loop_an_and_list_and_a_careful_script(qwen: Program, api: ApiServer, shell: str) -> None:
+    api.answer(*(reply(completion(word)) for word in ("yes", "yes", "no", "yes", "no")))
+    script = 'set -e; while "$@"; do echo more; done; "$@" && echo and; "$@"; echo never'
+    result = qwen("check", "hi", script=f"exec {require_tool(shell)} -c '{script}' sh \"$@\"")
+    assert (result.status, result.text, result.stderr) == (10, "more\nmore\nand\n", "")
+
+
+@pytest.mark.parametrize(("flag", "status"), [("--code", 9), ("--choice=a", 9), ("--schema=s.json", 0)])
+def test_allow_incomplete_never_makes_a_choice_or_code_of_nothing(
+    qwen: Program, api: ApiServer, flag: str, status: int
+) -> None:
+    qwen.file("s.json", SCHEMA)
+    api.answer(reply(completion('{"a": ', finish_reason="length")))
+    flags = [flag, "--choice=b"] if "choice" in flag else [flag]
+    assert qwen("ask", "--allow-incomplete", *flags, "hi").status == status
+
+
 def test_the_receipt_is_kept_of_what_is_refused_and_never_of_nothing(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Half", finish_reason="length")), events(chunks("Hi")), reply({}, status=400))
     assert qwen("ask", "--save", "a.json", "hi").status == 8

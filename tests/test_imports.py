@@ -68,6 +68,7 @@ SENDING = {"httpx", "httpcore", "h11", "certifi", "idna", "brotli", "brotlicffi"
 """httpx, and what it takes with it where that is installed."""
 
 NEVER = (
+    *("jsonschema_rs", "markdown_it", "qwen_cli.api.schemas", "qwen_cli.api.fences"),
     *("rich", "pygments", "pydantic", "keyring", "secretstorage", "jeepney", "cryptography"),
     *("asyncio", "anyio", "sniffio", "trio", "httpx._main", "importlib.metadata", "importlib_metadata"),
     *("concurrent", "multiprocessing", "unittest", "doctest", "pdb", "sqlite3", "xml", "ctypes", "pkg_resources"),
