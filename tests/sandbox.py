@@ -1,0 +1,58 @@
+"""A client of the sandbox that shows all of a response."""
+
+import http.client
+import json
+from typing import Any
+
+from qwen_cli.request import limits
+
+KEY = {"Authorization": "Bearer any"}
+CHAT = "/v1/chat/completions"
+
+
+class Answer:
+    """A response, read to its end."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def choice(self) -> Any:
+        return self.json["choices"][0]
+
+    @property
+    def chunks(self) -> list[Any]:
+        """The parsed chunks of a whole stream."""
+        *events, done, rest = self.body.decode().split("\n\n")
+        assert (done, rest) == ("data: [DONE]", "")
+        return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
+def connect(base_url: str) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(base_url.split("/")[2], timeout=20)
+
+
+def send(
+    base_url: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> Answer:
+    connection = connect(base_url)
+    try:
+        connection.request(method, path, body, KEY if headers is None else headers)
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def asking(prompt: object = "Hello there, world", **fields: object) -> dict[str, Any]:
+    """A request body."""
+    return {"model": limits.MODEL, "messages": [{"role": "user", "content": prompt}], **fields}
+
+
+def chat(base_url: str, prompt: object = "Hello there, world", **fields: object) -> Answer:
+    return send(base_url, "POST", CHAT, json.dumps(asking(prompt, **fields)).encode())
