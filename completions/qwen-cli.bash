@@ -3,8 +3,9 @@
 
 # COMMAND -> the caller's `operands`, `subcommands` and `options`; an option is a line of
 #     VALUE FLAG... ! FLAG...
-# where VALUE is - (takes none), text, file, first:SUFFIXES, only:SUFFIXES, words:WORDS or at:WORDS (JSON or @FILE), and
-# behind the ! stand the flags after which the option is not offered.
+# where VALUE is - (takes none), text, file, before:SUFFIXES (any file, these first), rather:SUFFIXES
+# (others only where there are none of these), words:WORDS or at:WORDS (JSON or @FILE), and behind the ! stand the flags
+# after which the option is not offered.
 _qwen_cli_command() {
     options=
     case $1 in
@@ -37,7 +38,7 @@ file --prompt-file ! --prompt-file
 - -n --no-stdin ! -n --no-stdin
 text -s --system ! -s --system --system-file
 file --system-file ! --system-file -s --system
-only:jpeg|jpg|png|gif|webp -i --image !
+before:jpeg|jpg|png|gif|webp -i --image !
 words:low,high,auto --image-detail ! --image-detail
 at: --messages ! --messages
 text -m --model ! -m --model
@@ -53,7 +54,7 @@ at: --logit-bias !
 text --top-logprobs ! --top-logprobs
 words:low,medium,high --reasoning-effort ! --reasoning-effort
 at:text,json_object --response-format ! --response-format --schema --choice
-first:json --schema ! --schema --response-format --choice
+rather:json --schema ! --schema --response-format --choice
 at: --tools ! --tools
 at:none,auto,required --tool-choice ! --tool-choice
 - --parallel-tool-calls --no-parallel-tool-calls ! --parallel-tool-calls --no-parallel-tool-calls
@@ -125,7 +126,7 @@ text --choice ! --response-format --schema
     case $1 in
         'cost') options+='
 - --saved ! --saved --period --balance
-text --period ! --period --saved --balance
+words:24h,7d,30d --period ! --period --saved --balance
 - --balance ! --balance --saved --period
 - --json ! --json
 ' ;;
@@ -140,7 +141,7 @@ text --rate ! --rate
 
 # Offer what the table calls VALUE, for what is written of it; `current` is the whole word before the cursor.
 _qwen_cli_value() { # VALUE WRITTEN
-    local suffixes=${1#*:} suffix matches=() match IFS=$'\n'
+    local suffixes=${1#*:} matches=() others=() match IFS=$'\n'
     case $1 in
         file) compopt -o default ;;
         words:*) mapfile -t COMPREPLY < <(compgen -W "${suffixes//,/$IFS}" -- "$2") ;;
@@ -166,18 +167,22 @@ _qwen_cli_value() { # VALUE WRITTEN
                 [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} != @ ]] && compopt +o nospace
             fi
             ;;
-        only:* | first:*)
+        before:* | rather:*)
             compopt -o filenames
+            compopt -o nosort 2>/dev/null # Bash before 4.4 sorts
             mapfile -t matches < <(compgen -f -- "$2")
             for match in "${matches[@]}"; do
-                IFS='|'
-                for suffix in $suffixes; do
-                    [[ ${match,,} == *."$suffix" ]] && COMPREPLY+=("$match")
-                done
+                if [[ ! -d ${match/#\~\//$HOME/} && ${match,,} =~ \.($suffixes)$ ]]; then
+                    COMPREPLY+=("$match")
+                else
+                    others+=("$match")
+                fi
             done
-            [[ $1 == first:* && ${#COMPREPLY[@]} -eq 0 ]] && compopt -o default && return
-            IFS=$'\n'
-            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- "$2")
+            if [[ $1 == before:* || ${#COMPREPLY[@]} -eq 0 ]]; then
+                COMPREPLY+=("${others[@]}")
+            else
+                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- "$2")
+            fi
             ;;
     esac
 }

@@ -130,14 +130,17 @@ function __qwen_cli_command_names
     complete --do-complete="$(commandline -ct)"
 end
 
-# Folders, and files with one of the suffixes; `first`: any file where there is none of them.
-function __qwen_cli_files # only|first SUFFIX...
+# Files with one of the suffixes, and folders; others as well (`before`), or only where there are none (`rather`).
+function __qwen_cli_files # before|rather SUFFIX...
     set -l paths (__qwen_cli_paths (__qwen_cli_written))
     set -l wanted (string match -ri -- '^.*\.(?:'(string join '|' $argv[2..])')$' $paths)
-    if test $argv[1] = first; and not set -q wanted[1]
-        set wanted (string match -v -- '*/' $paths)
+    string join \n -- $wanted
+    for path in $paths
+        contains -- $path $wanted; and continue
+        if test $argv[1] = before; or not set -q wanted[1]; or string match -q -- '*/' $path
+            echo $path
+        end
     end
-    string join \n -- $wanted (string match -- '*/' $paths)
 end
 
 # `@FILE`
@@ -173,7 +176,7 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwe
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Leave standard input alone'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given -s --system --system-file' -s s -l system -x -d 'Add a system message'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --system-file -s --system' -l system-file -r -F -d 'Add a system message from a file'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check' -s i -l image -x -a '(__qwen_cli_files only jpeg jpg png gif webp)' -d 'Add a JPEG, PNG, GIF or WEBP (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check' -s i -l image -x -k -a '(__qwen_cli_files before jpeg jpg png gif webp)' -d 'Add a JPEG, PNG, GIF or WEBP (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --image-detail' -l image-detail -x -a 'low high auto' -d 'How closely images are looked at'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Begin with this conversation'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given -m --model' -s m -l model -x -d 'Model'
@@ -190,7 +193,7 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwe
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --top-logprobs' -l top-logprobs -x -d 'Likeliest tokens; needs --logprobs (0…20)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --reasoning-effort' -l reasoning-effort -x -a 'low medium high' -d 'How long to think'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --response-format --schema --choice' -l response-format -x -a '(__qwen_cli_at_files) text json_object' -d 'Format of the answer'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --schema --response-format --choice' -l schema -x -a '(__qwen_cli_files first json)' -d 'Answer in JSON that fits this schema'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --schema --response-format --choice' -l schema -x -k -a '(__qwen_cli_files rather json)' -d 'Answer in JSON that fits this schema'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --tools' -l tools -x -a '(__qwen_cli_at_files)' -d 'Functions that the model may call'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --tool-choice' -l tool-choice -x -a '(__qwen_cli_at_files) none auto required' -d 'Which tool to call'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l parallel-tool-calls -d 'Allow several tool calls at once'
@@ -225,7 +228,7 @@ complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream' 
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l pretty -d 'Indent the JSON'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l no-pretty -d 'The opposite of --pretty'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --saved --period --balance' -l saved -d 'Sum saved output of json in these files'
-complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance' -l period -x -d 'What this key spent, by model'
+complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance' -l period -x -a '24h 7d 30d' -d 'What this key spent, by model'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance --saved --period' -l balance -d 'What is left on the account'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
 complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length invalid' -d 'Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid'

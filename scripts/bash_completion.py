@@ -49,7 +49,7 @@ def kind(value: Value | None) -> str:
             return "at:" + ",".join(value.words)
         case Value(files=files) if files:
             suffixes = "|".join(files.suffixes)
-            return f"{'only' if files.strictly else 'first'}:{suffixes}" if suffixes else "file"
+            return f"{'before' if files.with_others else 'rather'}:{suffixes}" if suffixes else "file"
         case Value(words=words) if words:
             return "words:" + ",".join(words)
         case _:
@@ -61,8 +61,9 @@ TEMPLATE = r"""# Completion of qwen-cli for bash, with the bash-completion packa
 
 # COMMAND -> the caller's `operands`, `subcommands` and `options`; an option is a line of
 #     VALUE FLAG... ! FLAG...
-# where VALUE is - (takes none), text, file, first:SUFFIXES, only:SUFFIXES, words:WORDS or at:WORDS (JSON or @FILE), and
-# behind the ! stand the flags after which the option is not offered.
+# where VALUE is - (takes none), text, file, before:SUFFIXES (any file, these first), rather:SUFFIXES
+# (others only where there are none of these), words:WORDS or at:WORDS (JSON or @FILE), and behind the ! stand the flags
+# after which the option is not offered.
 _qwen_cli_command() {
     options=
     case $1 in
@@ -73,7 +74,7 @@ _qwen_cli_command() {
 
 # Offer what the table calls VALUE, for what is written of it; `current` is the whole word before the cursor.
 _qwen_cli_value() { # VALUE WRITTEN
-    local suffixes=${1#*:} suffix matches=() match IFS=$'\n'
+    local suffixes=${1#*:} matches=() others=() match IFS=$'\n'
     case $1 in
         file) compopt -o default ;;
         words:*) mapfile -t COMPREPLY < <(compgen -W "${suffixes//,/$IFS}" -- "$2") ;;
@@ -99,18 +100,22 @@ _qwen_cli_value() { # VALUE WRITTEN
                 [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} != @ ]] && compopt +o nospace
             fi
             ;;
-        only:* | first:*)
+        before:* | rather:*)
             compopt -o filenames
+            compopt -o nosort 2>/dev/null # Bash before 4.4 sorts
             mapfile -t matches < <(compgen -f -- "$2")
             for match in "${matches[@]}"; do
-                IFS='|'
-                for suffix in $suffixes; do
-                    [[ ${match,,} == *."$suffix" ]] && COMPREPLY+=("$match")
-                done
+                if [[ ! -d ${match/#\~\//$HOME/} && ${match,,} =~ \.($suffixes)$ ]]; then
+                    COMPREPLY+=("$match")
+                else
+                    others+=("$match")
+                fi
             done
-            [[ $1 == first:* && ${#COMPREPLY[@]} -eq 0 ]] && compopt -o default && return
-            IFS=$'\n'
-            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- "$2")
+            if [[ $1 == before:* || ${#COMPREPLY[@]} -eq 0 ]]; then
+                COMPREPLY+=("${others[@]}")
+            else
+                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- "$2")
+            fi
             ;;
     esac
 }

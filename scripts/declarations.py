@@ -22,6 +22,7 @@ SAVED = "saved"
 
 _TOLD = re.compile(r" \[(env|default): ([^]]*)\]")
 _SPELLINGS = {"jpeg": ("jpeg", "jpg")}
+_WORDS: Mapping[type, tuple[str, ...]] = {types.Fault: FAULTS, types.Period: ("24h", "7d", "30d")}
 _SUFFIXES = {"any": (), "json": ("json",), "image": tuple(s for t in IMAGE_TYPES for s in _SPELLINGS.get(t, (t,)))}
 
 
@@ -30,8 +31,8 @@ class Files:
     """Which files are meant: names that end in one of `suffixes`, in any case; none of them is any file."""
 
     suffixes: tuple[str, ...] = ()
-    strictly: bool = False
-    """Whether others are useless, and so not offered even where nothing else is there."""
+    with_others: bool = False
+    """Whether others are offered as well, after these; otherwise only where there are none of these."""
 
 
 @dataclass(frozen=True)
@@ -170,15 +171,13 @@ def read_value(type_: Any, option: click.Option, context: click.Context) -> Valu
         case types.Choice():
             return Value(metavar, words=tuple(type_.choices))
         case types.Path():
-            return Value(metavar, files=Files(_SUFFIXES[type_.kind], strictly=type_.kind == "image"))
+            return Value(metavar, files=Files(_SUFFIXES[type_.kind], with_others=type_.kind == "image"))
         case types.Json():
             return Value(metavar, words=type_.words, at_file=True)
         case types.LogitBias():
             return Value(metavar, at_file=True)
-        case types.Fault():
-            return Value(metavar, words=FAULTS)
         case _:
-            return Value(metavar)
+            return Value(metavar, words=_WORDS.get(type(type_), ()))
 
 
 def shared_options(commands: Mapping[str, Command]) -> Mapping[tuple[str, ...], list[Option]]:

@@ -67,8 +67,8 @@ def _argument(value: Value | None) -> str:
         case Value(files=files) if files:
             if not files.suffixes:
                 return " -r -F"
-            how = "only" if files.strictly else "first"
-            return f" -x -a '(__qwen_cli_files {how} {' '.join(files.suffixes)})'"
+            how = "before" if files.with_others else "rather"
+            return f" -x -k -a '(__qwen_cli_files {how} {' '.join(files.suffixes)})'"
         case Value(words=words) if words:
             return f" -x -a '{' '.join(words)}'"
         case _:
@@ -204,14 +204,17 @@ function __qwen_cli_command_names
     complete --do-complete="$(commandline -ct)"
 end
 
-# Folders, and files with one of the suffixes; `first`: any file where there is none of them.
-function __qwen_cli_files # only|first SUFFIX...
+# Files with one of the suffixes, and folders; others as well (`before`), or only where there are none (`rather`).
+function __qwen_cli_files # before|rather SUFFIX...
     set -l paths (__qwen_cli_paths (__qwen_cli_written))
     set -l wanted (string match -ri -- '^.*\.(?:'(string join '|' $argv[2..])')$' $paths)
-    if test $argv[1] = first; and not set -q wanted[1]
-        set wanted (string match -v -- '*/' $paths)
+    string join \n -- $wanted
+    for path in $paths
+        contains -- $path $wanted; and continue
+        if test $argv[1] = before; or not set -q wanted[1]; or string match -q -- '*/' $path
+            echo $path
+        end
     end
-    string join \n -- $wanted (string match -- '*/' $paths)
 end
 
 # `@FILE`

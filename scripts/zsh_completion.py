@@ -63,10 +63,10 @@ def action(value: Value) -> str:
         case Value(at_file=True, words=words):
             return " ".join([" _qwen-cli_at_file", *words])
         case Value(files=files) if files:
-            pattern = f"*.(#i)({'|'.join(files.suffixes)})(-.)"
+            pattern = f"*.(#i)({'|'.join(files.suffixes)})"
             if not files.suffixes:
                 return "_files"
-            return f'_path_files -/ -g "{pattern}"' if files.strictly else f'_files -g "{pattern}"'
+            return f'_qwen-cli_before "{pattern}"' if files.with_others else f'_files -g "{pattern}(-.)"'
         case Value(words=words) if words:
             return f"({' '.join(words)})"
         case _:
@@ -112,6 +112,14 @@ _qwen-cli_at_file() {
     _description values expl 'JSON or @FILE'
     compadd "$expl[@]" -S '' -- @ && ret=0
     compadd "$expl[@]" -- "$@" && ret=0
+    return ret
+}
+
+# Every file, those that match PATTERN first.
+_qwen-cli_before() { # ... PATTERN
+    local ret=1
+    _path_files -V preferred "${@[1,-2]}" -g "${@[-1]}(-.)" && ret=0
+    _path_files -V others "${@[1,-2]}" -/ -g "^(${@[-1]})(-^/)" && ret=0
     return ret
 }
 

@@ -96,11 +96,15 @@ class Shell(ABC):
 
         Values without their `--option=`, folders without their slash.
         """
+        return set(self.in_order(head, written))
+
+    def in_order(self, head: str, written: str = "") -> list[str]:
+        """The same, as the shell lists it."""
         option = re.match(r"--[\w-]+=", written)
         prefix = option[0] if option else ""
-        return {
+        return [
             match.removeprefix(prefix).removesuffix("/").removesuffix("=") for match in self._matches(head, written)
-        }
+        ]
 
     @abstractmethod
     def _matches(self, head: str, written: str) -> list[str]:

@@ -246,6 +246,39 @@ def test_the_variable_of_a_switch_that_is_no_yes_or_no_is_named(qwen: Program) -
     assert result.message == "QWEN_CLI_DRY_RUN: a switch is 1 or 0 (see 'qwen-cli ask --help')"
 
 
+MISSPELT = {"QWEN_CLI_TEMPRATURE": "1"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("ask", "hi"), ("stream", "hi", "--dry-run"), ("cost", "--balance")], ids=" ".join
+)
+def test_a_misspelt_variable_gets_one_note_with_the_nearest_name(
+    qwen: Program, api: ApiServer, arguments: tuple[str, ...]
+) -> None:
+    if arguments == ("ask", "hi"):
+        api.answer(reply(completion("Hello.")))
+    elif "--balance" in arguments:
+        api.answer(reply({"current_balance": 1.5, "currency": "USD"}))
+    result = qwen(*arguments, env=MISSPELT)
+    assert result.status == 0
+    assert result.message == "QWEN_CLI_TEMPRATURE is the variable of no option; did you mean QWEN_CLI_TEMPERATURE?"
+
+
+def test_a_variable_near_to_none_is_named_without_a_suggestion(qwen: Program) -> None:
+    result = qwen("ask", "--dry-run", "hi", env={"QWEN_CLI_XYZZY": "1"})
+    assert (result.status, result.message) == (0, "QWEN_CLI_XYZZY is the variable of no option")
+
+
+def test_no_variable_is_noted_with_q_or_where_nothing_is_asked(qwen: Program) -> None:
+    assert qwen("ask", "-q", "--dry-run", "hi", env=MISSPELT).stderr == ""
+    assert qwen("--version", env=MISSPELT).stderr == ""
+    assert qwen("ask", "--help", env=MISSPELT).stderr == ""
+
+
+def test_the_variable_of_another_command_gets_no_note(qwen: Program) -> None:
+    assert qwen("cost", "--dry-run", "hi", env={"QWEN_CLI_SHOW": "both"}).stderr == ""
+
+
 def test_the_own_variable_of_the_base_url_wins_over_the_providers(qwen: Program, api: ApiServer) -> None:
     env = {"AIMLAPI_BASE_URL": "http://127.0.0.1:9/v1", "QWEN_CLI_BASE_URL": api.base_url}
     api.answer(reply(completion()))

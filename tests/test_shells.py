@@ -12,7 +12,7 @@ from qwen_cli.request.limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CH
 from qwen_cli.sandbox.faults import FAULTS
 from tests.shells import SHELLS, Shell, TerminalShell
 
-FREE = (types.Text, types.Number, types.Seconds, types.RequestId, types.BaseUrl, types.Period, types.Field)
+FREE = (types.Text, types.Number, types.Seconds, types.RequestId, types.BaseUrl, types.Field)
 """Types whose values nobody can foresee."""
 
 IMAGES = {"photo.JPG", "picture.png", "anim.gif", "drawing.jpeg", "small.webp"}
@@ -211,10 +211,22 @@ def test_a_file_with_spaces_is_offered(shell: Shell) -> None:
         assert "a folder" in shell.offered("qwen-cli ask -i", written)
 
 
-def test_images_and_folders_are_offered_for_an_image(shell: Shell) -> None:
-    assert shell.offered("qwen-cli ask -i") == IMAGES | FOLDERS
+def test_every_file_is_offered_for_an_image(shell: Shell) -> None:
+    """It is known by its content, whatever its name is."""
+    assert shell.offered("qwen-cli ask -i") == IMAGES | OTHERS | FOLDERS
     assert shell.offered("qwen-cli ask", "--image=p") == {"photo.JPG", "picture.png"}
-    assert shell.offered("qwen-cli ask -i", "readme") == set()
+    assert shell.offered("qwen-cli ask -i", "readme") == {"readme.txt"}
+
+
+def test_names_of_images_come_first_for_an_image(shell: Shell) -> None:
+    offered = shell.in_order("qwen-cli ask -i")
+    assert set(offered[: len(IMAGES)]) == IMAGES
+    assert len(offered) == len(IMAGES | OTHERS | FOLDERS)
+
+
+def test_usual_periods_are_offered(shell: Shell) -> None:
+    assert shell.offered("qwen-cli cost --period") == {"24h", "7d", "30d"}
+    assert shell.offered("qwen-cli cost", "--period=7") == {"7d"}
 
 
 def test_json_files_are_offered_for_a_schema(shell: Shell) -> None:

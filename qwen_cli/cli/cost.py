@@ -82,9 +82,11 @@ def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOpti
     from qwen_cli.api.client import Client
     from qwen_cli.api.credentials import find_key
     from qwen_cli.api.endpoint import parse_endpoint
+    from qwen_cli.cli.prepare import note_unknown_variables
 
     if preview.dry_run or preview.curl:
         raise InvalidUsage("--dry-run and --curl show a prompt's request; --period and --balance send no prompt")
+    note_unknown_variables(notes)
     endpoint = parse_endpoint(sending.base_url)
     query = f"usage/detail?period={cost.period}" if cost.period else "billing"
     with (

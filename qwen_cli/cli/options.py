@@ -128,9 +128,12 @@ class SandboxOptions(NamedTuple):
     rate: float | None = None
 
 
+VARIABLE_PREFIX = "QWEN_CLI_"
+
+
 def variable(flag: str) -> str:
     """The variable of a flag: `--top-p` -> `QWEN_CLI_TOP_P`."""
-    return "QWEN_CLI_" + flag.removeprefix("--").partition("/")[0].replace("-", "_").upper()
+    return VARIABLE_PREFIX + flag.removeprefix("--").partition("/")[0].replace("-", "_").upper()
 
 
 def _option(

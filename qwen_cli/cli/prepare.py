@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
 from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
-from qwen_cli.cli.options import PreviewOptions
+from qwen_cli.cli.options import OPTIONS, VARIABLE_PREFIX, PreviewOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import Output, saving
 from qwen_cli.output.stderr import Notes
@@ -102,6 +102,7 @@ def prepare(
 
     Mistakes that can be seen without waiting come first, then a missing key, and then standard input is awaited.
     """
+    note_unknown_variables(notes)
     endpoint = parse_endpoint(sending.base_url)
     stdin = StandardInput(notes.note)
     awaited = find_awaited(request, prompt)
@@ -177,3 +178,16 @@ def require_two_files(output: str | None, save: str | None) -> None:
     """InvalidUsage where result and raw response would replace each other."""
     if output is not None and save is not None and os.path.realpath(output) == os.path.realpath(save):
         raise InvalidUsage("--output and --save cannot be the same file")
+
+
+def note_unknown_variables(notes: Notes) -> None:
+    """Name each variable that is spelled as an option's but is none, and the nearest that is one."""
+    known = {name.removeprefix(VARIABLE_PREFIX) for option in OPTIONS.values() for name in option.envvar or ()}
+    for name in sorted(os.environ):
+        option = name.removeprefix(VARIABLE_PREFIX)
+        if option not in (name, *known):
+            from difflib import get_close_matches
+
+            close = get_close_matches(option, known, n=1)
+            hint = f"; did you mean {VARIABLE_PREFIX}{close[0]}?" if close else ""
+            notes.note(f"{name} is the variable of no option{hint}")
