@@ -24,11 +24,11 @@ from hypothesis import HealthCheck, given, settings
 
 from qwen_cli.request import limits
 from qwen_cli.request.checking import OutsideLimitsError
-from qwen_cli.sandbox import FAULTS, Fault, parse_fault, serving
-from qwen_cli.sandbox.faults import FaultSchedule
+from qwen_cli.sandbox.faults import FAULTS, Fault, FaultSchedule, parse_fault
 from qwen_cli.sandbox.incoming import parse_request
 from qwen_cli.sandbox.instance import find
 from qwen_cli.sandbox.process import environment
+from qwen_cli.sandbox.server import serving
 from tests.sandbox import CHAT, KEY, Answer, asking, chat, connect, send
 
 OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
@@ -922,7 +922,7 @@ def test_stops_listening_when_done() -> None:
 
 # Around a command
 
-RUN = "import sys; from qwen_cli.sandbox import run; sys.exit(run(sys.argv[1:]))"
+RUN = "import sys; from qwen_cli.sandbox.process import run; sys.exit(run(sys.argv[1:]))"
 PRINT_PLACE = "import os; print(os.environ['AIMLAPI_BASE_URL'], os.environ['AIMLAPI_API_KEY'])"
 
 

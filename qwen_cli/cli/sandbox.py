@@ -18,6 +18,6 @@ def sandbox(
     Without a command, the two variables are printed, and it serves until interrupted. No model is behind it: the answer
     is the prompt repeated.
     """
-    from qwen_cli.sandbox import run
+    from qwen_cli.sandbox.process import run
 
     return run(command or [], faults=options.fault or [], rate=options.rate)

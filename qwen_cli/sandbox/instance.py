@@ -16,8 +16,8 @@ from jsonschema_rs import ValidationError, validator_for
 
 DEPTHS = (3, 6, 12, 24)
 """Shallow ones first, so that a schema that contains itself comes to an end."""
-LONGEST = 100_000
-"""Characters or items."""
+LONGEST = 10_000
+"""Characters or items; a schema that asks for more is not met."""
 FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T00:00:00Z",
@@ -32,7 +32,7 @@ _DEAD_END = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def _never_fetch(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is not fetched")
+    raise LookupError(uri)
 
 
 def find(schema: Any) -> tuple[Any, list[Any]]:
@@ -50,10 +50,7 @@ def find(schema: Any) -> tuple[Any, list[Any]]:
 
 
 class _Builder:
-    """Builds a value that may be an instance; `choice` numbers the attempts, to take another way where there are some.
-
-    Each dead end is one of `_DEAD_END`.
-    """
+    """Builds a value that may be an instance; `choice` says which way to take first where there are several."""
 
     def __init__(self, root: Any, choice: int) -> None:
         self._root, self._choice = root, choice
@@ -78,12 +75,12 @@ class _Builder:
                 members, others = flat.get("properties", {}), flat.get("additionalProperties", True)
                 return {name: self.build(members.get(name, others), depth - 1) for name in flat.get("required", ())}
             case "array":
-                item = flat.get("items", True)
-                return [self.build(item, depth - 1) for _ in range(_bounded(flat.get("minItems", 0)))]
+                number = int(min(flat.get("minItems", 0), LONGEST))
+                return [self.build(flat.get("items", True), depth - 1) for _ in range(number)]
             case "string":
                 # A pattern is not read: one that takes a single letter or digit is met all the same.
-                text = "a0A"[self._choice] * _bounded(flat.get("minLength", int("pattern" in flat)))
-                return FORMATS.get(flat.get("format", ""), text)
+                length = int(min(flat.get("minLength", "pattern" in flat), LONGEST))
+                return FORMATS.get(flat.get("format", ""), "a0A"[self._choice] * length)
             case "number" | "integer":
                 return _number(flat)
             case _:
@@ -104,17 +101,10 @@ class _Builder:
 
     def _resolve(self, reference: str) -> Any:
         """The part that a reference within the schema names."""
-        start, *steps = reference.split("/")
-        part = {"#": self._root}[start]
-        for step in steps:
+        part: Any = {"#": self._root}
+        for step in reference.split("/"):
             part = part[int(step) if isinstance(part, list) else step.replace("~1", "/").replace("~0", "~")]
         return part
-
-
-def _bounded(length: float) -> int:
-    if length > LONGEST:
-        raise ValueError
-    return int(length)
 
 
 def _number(flat: dict[str, Any]) -> Any:

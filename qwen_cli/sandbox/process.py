@@ -20,6 +20,7 @@ API_KEY = "sandbox"
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, *_FORWARDED)
 
 
 def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
@@ -45,6 +46,8 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | N
     """
     # A program of one request may do without; a server may not.
     gc.enable()
+    if not command:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # before there are threads, which inherit it
     with serving(faults=faults, rate=rate) as base_url:
         if not command:
             _announce(base_url)
@@ -61,13 +64,12 @@ def _announce(base_url: str) -> None:
 
 
 def _wait_for_signal() -> NoReturn:
-    """Wait for the signal that ends this process."""
-    for signum in (signal.SIGINT, *_FORWARDED):
-        if signal.getsignal(signum) is not signal.SIG_IGN:
-            # By default the first process of a container wouldn't notice.
-            signal.signal(signum, lambda number, _frame: die_of(number))
-    while True:
-        signal.pause()
+    """Wait for the signal that ends this process.
+
+    Blocked and waited for, it is never missed, as it can be between a handler and `pause`; and so the first process of
+    a container, which no signal ends by default, ends as well.
+    """
+    die_of(signal.sigwait({number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}))
 
 
 def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:

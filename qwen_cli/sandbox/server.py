@@ -16,6 +16,7 @@ from itertools import islice
 from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 from qwen_cli.request import limits
 from qwen_cli.request.checking import OutsideLimitsError
@@ -252,7 +253,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _request_id(self) -> str:
         """A name for the request, shaped like a UUID."""
-        return re.sub("(.{8})(.{4})(.{4})(.{4})(.{12}).*", r"\1-\2-\3-\4-\5", self._digest)
+        return str(UUID(self._digest[:32]))
 
     def _read_body(self) -> bytes:
         """The request's whole body; what can't be read to its end closes the connection after the refusal."""
