@@ -170,9 +170,14 @@ def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
     if isinstance(failures[0], KeyringError):
         raise failures[0]
     raise KeyringError(
-        f"the OS keyring cannot be used: {type(failures[0]).__name__}: {failures[0]}",
+        f"the OS keyring cannot be used: {_reason(failures[0])}",
         "unlock or start it and try again",
     ) from failures[0]
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in the words of whoever knows it, but without the number of an error."""
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 
 def _backend() -> "KeyringBackend":

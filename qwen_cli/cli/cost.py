@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def cost(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT|FILE]...", click_type=Text())] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT|FILE]...")] = None,
     *,
     cost: CostOptions,
     prompt: PromptOptions,
@@ -49,6 +49,7 @@ def cost(
         else:
             from qwen_cli.cli.prepare import prepare
 
+            words = [Text().convert(word, None, None) for word in words]
             prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
             if prepared.print_preview(output):
                 return

@@ -103,16 +103,16 @@ def explain(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
-        message = f"{_source(error.param, context)}: {error.message.rstrip('.')}"
+        message = f"{source_of(error.param, context)}: {error.message.rstrip('.')}"
         if isinstance(error.param, click.Option) and error.param.is_flag:
-            message = f"{_source(error.param, context)}: a switch is 1 or 0"
+            message = f"{source_of(error.param, context)}: a switch is 1 or 0"
     elif isinstance(error, click.BadOptionUsage) and context is not None:
         message = _wrong_use(error.option_name, context)
     help_of = context.command_path if context is not None else "qwen-cli"
     return f"{message} (see '{help_of} --help')"
 
 
-def _source(parameter: click.Parameter, context: click.Context) -> str:
+def source_of(parameter: click.Parameter, context: click.Context) -> str:
     """What the user wrote: the variable, or the flag's longest name."""
     from_variable = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.ENVIRONMENT
     if from_variable and (name := next(_variables_set(parameter), None)):

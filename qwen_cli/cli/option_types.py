@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from qwen_cli.api.endpoint import parse_endpoint
+from qwen_cli.cli.help import source_of
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.stderr import without_keys
 from qwen_cli.request.inputs import Awaited, decode_text, load_json, load_json_file, load_json_from
@@ -43,7 +44,9 @@ class Text(OneValue):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
         if not text.isascii():
-            where = f"the value of {param.opts[0]}" if isinstance(param, click.Option) else "the prompt"
+            where = "the prompt"
+            if isinstance(param, click.Option) and ctx is not None:
+                where = f"the value of {source_of(param, ctx)}"
             return decode_text(os.fsencode(text), where)
         return text
 
@@ -228,7 +231,7 @@ class LogitBias(Json):
         self.metavar = "TOKEN=BIAS"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        text = str(value)
+        text = Text().convert(value, param, ctx)
         if text == FROM_STDIN:
             return self.awaited(param, ctx, stand_in={})
         if text.startswith(("@", "{")):

@@ -1,10 +1,11 @@
 """Words, files, standard input and images -> the messages of a request."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import READ_ONCE, StandardInput, read_file, read_text
+from qwen_cli.request.inputs import READ_ONCE, StandardInput, decode_text, read_file, read_text
 
 Message = dict[str, Any]
 
@@ -134,6 +135,7 @@ def _image_url(source: str) -> str:
         from qwen_cli.request.checking import OutsideLimitsError, check_image_url
 
         try:
+            source = decode_text(os.fsencode(source), "the URL of --image")
             check_image_url(source, "--image")
         except OutsideLimitsError as error:
             raise InvalidUsage(error.message) from None
