@@ -9,12 +9,20 @@
 _qwen_cli_command() {
     options=
     case $1 in
+<<<<<<< HEAD
         '') operands='none' subcommands='ask stream json cost check key sandbox' ;;
+=======
+        '') operands='none' subcommands='ask stream json cost map key sandbox' ;;
+>>>>>>> 73c031a (Ask about many items at once: map)
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
         'cost') operands='files --saved' subcommands='' ;;
+<<<<<<< HEAD
         'check') operands='prose' subcommands='' ;;
+=======
+        'map') operands='prose' subcommands='' ;;
+>>>>>>> 73c031a (Ask about many items at once: map)
         'key') operands='none' subcommands='set status delete' ;;
         'key set') operands='none' subcommands='' ;;
         'key status') operands='none' subcommands='' ;;
@@ -27,15 +35,24 @@ _qwen_cli_command() {
 ' ;;
     esac
     case $1 in
+<<<<<<< HEAD
         '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
+=======
+        '' | 'ask' | 'stream' | 'json' | 'cost' | 'map' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
+>>>>>>> 73c031a (Ask about many items at once: map)
 - -h --help ! -h --help
 ' ;;
     esac
     case $1 in
+<<<<<<< HEAD
         'ask' | 'stream' | 'json' | 'cost' | 'check') options+='
 file -f --file !
 file --prompt-file ! --prompt-file
 - -n --no-stdin ! -n --no-stdin
+=======
+        'ask' | 'stream' | 'json' | 'cost' | 'map') options+='
+file -f --file !
+>>>>>>> 73c031a (Ask about many items at once: map)
 text -s --system ! -s --system --system-file
 file --system-file ! --system-file -s --system
 before:jpeg|jpg|png|gif|webp -i --image !
@@ -74,8 +91,17 @@ text --request-id ! --request-id
 ' ;;
     esac
     case $1 in
+<<<<<<< HEAD
         'ask' | 'stream') options+='
 text --choice ! --response-format --schema -x --code
+=======
+        'ask' | 'stream' | 'json' | 'cost') options+='
+- -n --no-stdin ! -n --no-stdin
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream' | 'map') options+='
+>>>>>>> 73c031a (Ask about many items at once: map)
 words:content,reasoning,both,calls --show ! --show -r
 - -r ! -r --show
 - -x --code ! -x --code --choice
@@ -83,7 +109,7 @@ words:content,reasoning,both,calls --show ! --show -r
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json') options+='
+        'ask' | 'stream' | 'json' | 'map') options+='
 - --allow-incomplete ! --allow-incomplete
 ' ;;
     esac
@@ -93,6 +119,7 @@ words:content,reasoning,both,calls --show ! --show -r
 ' ;;
     esac
     case $1 in
+<<<<<<< HEAD
         'ask' | 'cost' | 'check') options+='
 text --reask ! --reask
 ' ;;
@@ -109,6 +136,9 @@ file -o --output ! -o --output
     esac
     case $1 in
         'ask' | 'stream' | 'json' | 'cost' | 'check' | 'key set' | 'key status' | 'key delete') options+='
+=======
+        'ask' | 'stream' | 'json' | 'cost' | 'map' | 'key set' | 'key status' | 'key delete') options+='
+>>>>>>> 73c031a (Ask about many items at once: map)
 text --base-url ! --base-url
 ' ;;
     esac
@@ -129,6 +159,16 @@ text --choice ! --response-format --schema
 words:24h,7d,30d --period ! --period --saved --balance
 - --balance ! --balance --saved --period
 - --json ! --json
+' ;;
+    esac
+    case $1 in
+        'map') options+='
+text -P --parallel ! -P --parallel
+- -0 --null ! -0 --null
+- --jsonl ! --jsonl
+- --json ! --json
+- --fail-fast ! --fail-fast
+text --max-usd ! --max-usd
 ' ;;
     esac
     case $1 in

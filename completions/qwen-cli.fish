@@ -7,7 +7,11 @@ function __qwen_cli_command --no-scope-shadowing
     set subcommands
     switch $argv[1]
         case ''
+<<<<<<< HEAD
             set subcommands ask stream json cost check key sandbox
+=======
+            set subcommands ask stream json cost map key sandbox
+>>>>>>> 73c031a (Ask about many items at once: map)
         case 'ask'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask --save -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'stream'
@@ -15,9 +19,15 @@ function __qwen_cli_command --no-scope-shadowing
         case 'json'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'cost'
+<<<<<<< HEAD
             set valued --period -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'check'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask --save --base-url --timeout --connect-timeout --retries --request-id
+=======
+            set valued --period -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
+        case 'map'
+            set valued -P --parallel --max-usd -f --file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --base-url --timeout --connect-timeout --retries --request-id
+>>>>>>> 73c031a (Ask about many items at once: map)
         case 'key'
             set subcommands set status delete
         case 'key set'
@@ -160,7 +170,11 @@ complete -c qwen-cli -n '__qwen_cli_at ""' -a ask -d 'Print the answer, once it 
 complete -c qwen-cli -n '__qwen_cli_at ""' -a stream -d 'Print the answer as it arrives'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a json -d 'Print the response as JSON, as it came'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a cost -d 'Print what a request, saved answers or the account cost'
+<<<<<<< HEAD
 complete -c qwen-cli -n '__qwen_cli_at ""' -a check -d 'Answer yes or no with the exit status'
+=======
+complete -c qwen-cli -n '__qwen_cli_at ""' -a map -d 'Print an answer for every line of standard input, in the same order'
+>>>>>>> 73c031a (Ask about many items at once: map)
 complete -c qwen-cli -n '__qwen_cli_at ""' -a key -d 'Store, show the source of, or delete the API key'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a sandbox -d 'Serve a local stand-in for the API'
 complete -c qwen-cli -n '__qwen_cli_at key' -a set -d 'Store the API key in the OS keyring'
@@ -170,6 +184,7 @@ complete -c qwen-cli -n '__qwen_cli_at cost; and __qwen_cli_given --saved' -F
 complete -c qwen-cli -n '__qwen_cli_at sandbox' -a '(__qwen_cli_command_names)'
 complete -c qwen-cli -n '__qwen_cli_other' -a '(complete --do-complete="$__qwen_cli_rest")'
 complete -c qwen-cli -n '__qwen_cli_at ""; and not __qwen_cli_given -V --version' -s V -l version -d 'Show the version and exit'
+<<<<<<< HEAD
 complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost check key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check' -s f -l file -r -F -d 'Put FILE before the prompt (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given --prompt-file' -l prompt-file -r -F -d 'Begin with FILE, without its #! line'
@@ -224,6 +239,56 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream check; and not __qwen_cli_give
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Replace FILE, once the result is whole'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'The API'
 complete -c qwen-cli -n '__qwen_cli_at json cost check; and not __qwen_cli_given --response-format --schema' -l choice -x -d 'Answer with one of these (repeatable)'
+=======
+complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost map key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map' -s f -l file -r -F -d 'Put FILE before the prompt (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -s --system --system-file' -s s -l system -x -d 'Add a system message'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --system-file -s --system' -l system-file -r -F -d 'Add a system message from a file'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map' -s i -l image -x -a '(__qwen_cli_files only jpeg jpg png gif webp)' -d 'Add a JPEG, PNG, GIF or WEBP (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --image-detail' -l image-detail -x -a 'low high auto' -d 'How closely images are looked at'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Begin with this conversation'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -m --model' -s m -l model -x -d 'Model'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --max-tokens' -l max-tokens -x -d 'Most tokens, reasoning included (1 or more)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -t --temperature' -s t -l temperature -x -d 'Randomness of the answer (0…2)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --top-p' -l top-p -x -d 'Nucleus sampling (0.01…1)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map' -l stop -x -d 'End before this text (up to 4 times)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --seed' -l seed -x -d 'Sample the same way again (1 or more)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --frequency-penalty' -l frequency-penalty -x -d 'Against frequent tokens (-2…2)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --presence-penalty' -l presence-penalty -x -d 'Against tokens used before (-2…2)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map' -l logit-bias -x -a '(__qwen_cli_at_files)' -d 'Bias token ids; or JSON, @FILE (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --logprobs --no-logprobs' -l logprobs -d 'Ask for log probabilities'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --logprobs --no-logprobs' -l no-logprobs -d 'The opposite of --logprobs'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --top-logprobs' -l top-logprobs -x -d 'Likeliest tokens; needs --logprobs (0…20)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --reasoning-effort' -l reasoning-effort -x -a 'low medium high' -d 'How long to think'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --response-format --schema' -l response-format -x -a '(__qwen_cli_at_files) text json_object' -d 'Format of the answer'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --schema --response-format' -l schema -x -a '(__qwen_cli_files first json)' -d 'Answer in JSON that fits this schema'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --tools' -l tools -x -a '(__qwen_cli_at_files)' -d 'Functions that the model may call'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --tool-choice' -l tool-choice -x -a '(__qwen_cli_at_files) none auto required' -d 'Which tool to call'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l parallel-tool-calls -d 'Allow several tool calls at once'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l no-parallel-tool-calls -d 'The opposite of --parallel-tool-calls'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --prediction --prediction-file' -l prediction -x -d 'What much of the answer will be'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --prediction-file --prediction' -l prediction-file -r -F -d 'The same from a file'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --include-usage --no-include-usage' -l include-usage -d 'Ask a stream for its usage'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --include-usage --no-include-usage' -l no-include-usage -d 'The opposite of --include-usage'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map' -s F -l field -x -d 'Any other field, JSON or text (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Replace FILE, once the result is whole'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -v --verbose' -s v -l verbose -d 'Tell request, status, ids and timings'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -q --quiet' -s q -l quiet -d 'No notes, no progress'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --timeout' -l timeout -x -d 'Longest silence'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --connect-timeout' -l connect-timeout -x -d 'Longest wait to connect'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --retries' -l retries -x -d 'More tries, where that is free'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --request-id' -l request-id -x -d 'Send it as X-Client-Request-Id'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --no-key' -l no-key -d 'Send no API key; allows plain http to any host'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --dry-run --curl' -l dry-run -d 'Print the request body, send nothing'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --curl --dry-run' -l curl -d 'Print a curl command, send nothing'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Leave standard input alone'
+complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both calls' -d 'What to print; calls are tool calls alone'
+complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given -r --show' -s r -d 'The same as --show reasoning'
+complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --no-newline' -l no-newline -d 'End as the model ended, without a newline'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json map; and not __qwen_cli_given --allow-incomplete' -l allow-incomplete -d 'Take what is not whole: status 0, not 8'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json map; and not __qwen_cli_given -u --usage' -s u -l usage -d 'Tell tokens and USD on standard error'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'The API'
+>>>>>>> 73c031a (Ask about many items at once: map)
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream' -l stream -d 'One chunk per line, as it arrives'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l pretty -d 'Indent the JSON'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l no-pretty -d 'The opposite of --pretty'
@@ -231,5 +296,11 @@ complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --saved --
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance' -l period -x -a '24h 7d 30d' -d 'What this key spent, by model'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance --saved --period' -l balance -d 'What is left on the account'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
+complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given -P --parallel' -s P -l parallel -x -d 'Ask N at once (1…256)'
+complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given -0 --null' -s 0 -l null -d 'End items and answers with NUL, not newline'
+complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --jsonl' -l jsonl -d 'Take lines as JSON objects: {name} is a member'
+complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --json' -l json -d 'Print one JSON object per item'
+complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --fail-fast' -l fail-fast -d 'Stop at the first failure, with its status'
+complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --max-usd' -l max-usd -x -d 'Start nothing more once X USD are spent'
 complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length invalid' -d 'Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid'
 complete -c qwen-cli -n '__qwen_cli_at sandbox; and not __qwen_cli_given --rate' -l rate -x -d 'Answer N requests a second, and 429 beyond'

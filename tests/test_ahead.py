@@ -16,7 +16,7 @@ from tests.bodies import completion
 from tests.program import Program, wait_until
 
 
-@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
+@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost", "map"])
 def test_a_command_that_sends_is_dialled_for(command: str) -> None:
     assert base_url_ahead([command, "-m", "x", "hi"], {}) == DEFAULT_BASE_URL
     assert base_url_ahead([command], {"AIMLAPI_BASE_URL": "http://localhost:1/v1"}) == "http://localhost:1/v1"

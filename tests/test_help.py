@@ -80,7 +80,7 @@ def test_every_fault_is_told(qwen: Program) -> None:
         (["ask", "-5 degrees"], "put -- before a prompt that begins with '-'"),
         (["ask", "--verbose is what?"], "put -- before a prompt that begins with '-'"),
         (["help", "xyzzy"], "no such command: xyzzy; there are"),
-        (["xyzzy"], "there are ask, stream, json, cost, check, key, sandbox"),
+        (["xyzzy"], "there are ask, stream, json, cost, check, map, key, sandbox"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -64,7 +64,17 @@ def a_value(option: click.Option) -> str:
     return f"{option.opts[0]} 1" if not option.is_flag else option.opts[0]
 
 
-PATHS = [("ask",), ("stream",), ("json",), ("cost",), ("key",), ("key", "set"), ("key", "status"), ("key", "delete")]
+PATHS = [
+    ("ask",),
+    ("stream",),
+    ("json",),
+    ("cost",),
+    ("map",),
+    ("key",),
+    ("key", "set"),
+    ("key", "status"),
+    ("key", "delete"),
+]
 ALL_PATHS = [(), *PATHS, ("sandbox",)]
 
 

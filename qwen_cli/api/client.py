@@ -141,9 +141,17 @@ class Client:
     """Sends requests to one endpoint, over connections that are kept and shared while the context lasts."""
 
     def __init__(
-        self, endpoint: Endpoint, key: Key | None, sending: SendingOptions, notes: Notes, *, max_connections: int = 1
+        self,
+        endpoint: Endpoint,
+        key: Key | None,
+        sending: SendingOptions,
+        notes: Notes,
+        *,
+        max_connections: int = 1,
+        pace: retrying.Pace | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._pace = pace or retrying.Pace()
         self._sending = sending
         self._notes = notes
         proxy = find_proxy(endpoint)
@@ -194,6 +202,7 @@ class Client:
         """The first success within the retries that are allowed, or the last failure."""
         attempt = 0
         while True:
+            turn = self._pace.turn()
             started = time.monotonic()
             self._notes.detail(f"{request.method} {request.url}")
             retry_after = None
@@ -205,6 +214,8 @@ class Client:
                     raise failure from error
             else:
                 self._tell(response, time.monotonic() - started)
+                if response.status_code not in retrying.LIMITS:
+                    self._pace.answered()
                 if response.is_success:
                     return response
                 failure = refusal(
@@ -217,6 +228,8 @@ class Client:
                 if response.status_code not in retrying.STATUSES:
                     raise failure
                 retry_after = response.headers.get("retry-after")
+                if response.status_code in retrying.LIMITS and self._pace.limited(turn, failure, retry_after):
+                    continue
             if attempt == self._sending.retries:
                 raise failure
             delay = retrying.delay(attempt, retry_after)

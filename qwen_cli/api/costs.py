@@ -59,7 +59,12 @@ def _totals(answers: Sequence[Answer]) -> Figures:
 
 def usage_line(*answers: Answer) -> str:
     """Tokens and USD in one line, added up."""
-    known = {name: plain(figure) for name, figure in sum_of(answers).items()}
+    return figures_line(sum_of(answers))
+
+
+def figures_line(values: Figures) -> str:
+    """The same of figures that are a sum already."""
+    known = {name: plain(figure) for name, figure in values.items()}
     return (
         f"{known['prompt_tokens']} prompt + {known['completion_tokens']} completion"
         f" ({known['reasoning_tokens']} reasoning) = {known['total_tokens']} tokens, {known['usd_spent']} USD"
@@ -92,23 +97,41 @@ def _to_json(value: Any, dumps: Callable[..., str]) -> str:
     return plain(value) if isinstance(value, Decimal) else dumps(value, ensure_ascii=False)
 
 
+class Total:
+    """The sum of each figure over answers that are added one by one."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Decimal | None] = dict.fromkeys(FIGURES)
+        self._known = dict.fromkeys(FIGURES, 0)
+        self._responses = 0
+
+    def add(self, answer: Answer) -> None:
+        """Count one more; ProtocolError, and nothing counted, where a figure is no number."""
+        known = {name: figure for name, figure in figures(answer).items() if figure is not None}
+        self._responses += 1
+        for name, figure in known.items():
+            self.sums[name] = (self.sums[name] or Decimal(0)) + figure
+            self._known[name] += 1
+
+    def remarks(self) -> list[str]:
+        """A note for each figure that some of the answers lack."""
+        return [
+            f"{self._responses - count} of {self._responses} responses do not say their {name}: the sum is without them"
+            for name, count in self._known.items()
+            if 0 < count < self._responses
+        ]
+
+    def as_figures(self) -> dict[str, Any]:
+        """The number of `responses`, and the sums."""
+        return {"responses": Decimal(self._responses)} | self.sums
+
+
 def total(answers: Iterable[Answer]) -> tuple[dict[str, Any], list[str]]:
     """The sum of each figure and the number of `responses`; and a note for each figure that some of them lack."""
-    sums: dict[str, Decimal | None] = dict.fromkeys(FIGURES)
-    known = dict.fromkeys(FIGURES, 0)
-    responses = 0
+    total = Total()
     for answer in answers:
-        responses += 1
-        for name, figure in figures(answer).items():
-            if figure is not None:
-                sums[name] = (sums[name] or Decimal(0)) + figure
-                known[name] += 1
-    notes = [
-        f"{responses - count} of {responses} responses do not say their {name}: the sum is without them"
-        for name, count in known.items()
-        if 0 < count < responses
-    ]
-    return {"responses": Decimal(responses)} | sums, notes
+        total.add(answer)
+    return total.as_figures(), total.remarks()
 
 
 def read_balance(body: bytes) -> Figures:

@@ -2,11 +2,16 @@
 
 from typing import Final
 
+from qwen_cli.errors import QwenError
+
 STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 """Failures that the service does not charge for."""
 
 LONGEST: Final = 60.0
 """Seconds: a longer `Retry-After` is cut to this."""
+
+LIMITS: Final = frozenset({429, 503})
+"""Those that say that the service is busy, rather than broken."""
 
 _FIRST: Final = 0.5
 _LONGEST_BACKOFF: Final = 8.0
@@ -38,3 +43,18 @@ def parse_retry_after(value: str | None) -> float | None:
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - datetime.now(UTC)).total_seconds())
+
+
+class Pace:
+    """When requests may be sent. This one sends at once, and leaves refusals to the retries of each request."""
+
+    def turn(self) -> int:
+        """Wait until one more may be sent; the value identifies that moment to `limited`."""
+        return 0
+
+    def answered(self) -> None:
+        """A request was taken by the service, whatever came of it."""
+
+    def limited(self, turn: int, failure: QwenError, retry_after: str | None) -> bool:  # noqa: ARG002 -- for others
+        """The service is busy: whether the request has another turn, which costs no retry; or raise `failure`."""
+        return False

@@ -44,9 +44,8 @@ def ask(
         if prepared.print_preview(output):
             return
         with prepared.opened(reask=reasking.reask, save=saving.save) as exchange:
-            from qwen_cli.cli.printing import print_answer
+            from qwen_cli.cli.printing import print_outcome
 
             outcome = exchange.ask()
-            calls = [] if exchange.expectation.selects else outcome.answer.tool_calls
-            print_answer(outcome.answer, outcome.judgement.text, calls, output, show)
+            print_outcome(outcome, output, exchange.expectation, show)
             settle(exchange, outcome.answers, outcome.judgement, usage=verdict.usage)

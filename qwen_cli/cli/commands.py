@@ -25,6 +25,7 @@ COMMANDS: Table = {
     "json": "json.json",
     "cost": "cost.cost",
     "check": "check.check",
+    "map": "map.map",
     "key": {"set": "key.set_key", "status": "key.show_status", "delete": "key.delete_key"},
     "sandbox": "sandbox.sandbox",
 }

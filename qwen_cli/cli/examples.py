@@ -31,6 +31,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "qwen-cli check -f mail.txt 'Is this spam?' && mv mail.txt spam/",
         "if qwen-cli check 'Is 91 a prime number?'; then echo prime; fi",
     ),
+    "qwen-cli map": (
+        "qwen-cli map 'Translate into French: {}' <words.txt",
+        "printf '%s\\0' *.md | qwen-cli map -0 -f {} -o {}.summary 'Summarise this'",
+        "qwen-cli map --jsonl 'Who is {name}?' --json <people.jsonl | jq -r .content",
+    ),
     "qwen-cli key": (
         "qwen-cli key set",
         "pass show aimlapi | qwen-cli key set",
@@ -54,5 +59,6 @@ FOOTERS: Mapping[str, str] = {
     "qwen-cli json": _VARIABLES,
     "qwen-cli cost": _VARIABLES,
     "qwen-cli check": _VARIABLES,
+    "qwen-cli map": _VARIABLES,
 }
 """Command path -> what its help ends with."""

@@ -121,6 +121,17 @@ class CostOptions(NamedTuple):
     json: bool = False
 
 
+class MapOptions(NamedTuple):
+    """What the items are, how many are asked at once, and when to stop."""
+
+    parallel: int = 8
+    null: bool = False
+    jsonl: bool = False
+    records: bool = False
+    fail_fast: bool = False
+    max_usd: float | None = None
+
+
 class SandboxOptions(NamedTuple):
     """What the sandbox rehearses."""
 
@@ -274,6 +285,17 @@ OPTIONS: Mapping[str, Any] = {
         json=_option("--json", from_variable=False, help="Print one JSON object"),
     ),
     **_panel(
+        "Items",
+        parallel=_option(
+            "-P", "--parallel", type=types.Number(1, 256, whole=True), help="Ask N at once (1…256)", default="8"
+        ),
+        null=_option("-0", "--null", from_variable=False, help="End items and answers with NUL, not newline"),
+        jsonl=_option("--jsonl", from_variable=False, help="Take lines as JSON objects: {name} is a member"),
+        records=_option("--json", from_variable=False, help="Print one JSON object per item"),
+        fail_fast=_option("--fail-fast", help="Stop at the first failure, with its status"),
+        max_usd=_option("--max-usd", type=types.Number(0.000001, None), help="Start nothing more once X USD are spent"),
+    ),
+    **_panel(
         "Sandbox",
         fault=_option(
             "--fault",
@@ -318,12 +340,23 @@ def settle_conflicts(values: dict[str, Any], context: click.Context) -> None:
             values[name] = None
 
 
+class Without:
+    """Options of a group that a command does not take: `Annotated[PromptOptions, Without("no_stdin")]`."""
+
+    def __init__(self, *fields: str) -> None:
+        self.fields = fields
+
+
 def gathering(command: Callable[..., R]) -> Callable[..., R]:
     """Let a command take groups of options, where Typer wants one parameter for each option."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
     for parameter in inspect.signature(command).parameters.values():
         group = parameter.annotation
+        left_out: tuple[str, ...] = ()
+        for without in getattr(group, "__metadata__", ()):
+            if isinstance(without, Without):
+                group, left_out = group.__origin__, without.fields
         if not hasattr(group, "_field_defaults"):
             parameters.append(parameter)
             continue
@@ -334,12 +367,13 @@ def gathering(command: Callable[..., R]) -> Callable[..., R]:
                 name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hints[name], OPTIONS[name]]
             )
             for name, default in group._field_defaults.items()
+            if name not in left_out
         ]
 
     def gather(**values: Any) -> R:
         settle_conflicts(values, click.get_current_context())
         for name, group in groups.items():
-            values[name] = group(**{field: values.pop(field) for field in group._fields})
+            values[name] = group(**{field: values.pop(field) for field in group._fields if field in values})
         return command(**values)
 
     gather.__name__, gather.__doc__ = command.__name__, command.__doc__

@@ -13,7 +13,7 @@ from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import Output, saving
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import visible_json
-from qwen_cli.request.body import RequestOptions, as_curl, as_json, build_fields
+from qwen_cli.request.body import Body, RequestOptions, as_curl, as_json, build_fields
 from qwen_cli.request.inputs import Awaited, StandardInput
 from qwen_cli.request.prompt import STDIN, PromptOptions, read_parts
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qwen_cli.api.checks import Expectation, Judgement
     from qwen_cli.api.exchange import Exchange
 
-
+T = TypeVar("T")
 G = TypeVar("G", RequestOptions, PromptOptions)
 
 
@@ -47,15 +47,10 @@ class Prepared(NamedTuple):
 
     def print_preview(self, output: Output) -> bool:
         """Print the request instead of sending it, if that is asked for."""
-        if self.preview.curl:
-            no_key = self.sending.no_key
-            text = as_curl(self.body, self.endpoint, request_id=self.sending.request_id, no_key=no_key)
-            if not no_key and not os.environ.get(VARIABLES[0]):
-                self.notes.note(f"{VARIABLES[0]} is not set: the command takes the key from it")
-        elif self.preview.dry_run:
-            text = as_json(self.body, pretty=output.terminal)
-        else:
+        text_of = previewing(self.endpoint, self.sending, self.preview, self.notes, pretty=output.terminal)
+        if text_of is None:
             return False
+        text = text_of(self.body)
         output.write(f"{visible_json(text) if output.terminal else text}\n".encode())
         return True
 
@@ -103,25 +98,13 @@ def prepare(
     Mistakes that can be seen without waiting come first, then a missing key, and then standard input is awaited.
     """
     note_unknown_variables(notes)
-    endpoint = parse_endpoint(sending.base_url)
     stdin = StandardInput(notes.note)
-    awaited = find_awaited(request, prompt)
-    for reader in (
-        *(each.flag for each in awaited),
-        *({STDIN} & {*(words or ()), *(prompt.file or ()), *(prompt.image or ())}),
-    ):
-        stdin.claim(reader)
+    awaited = claim_stdin(stdin, words or (), prompt, request)
     fields = build_fields(replace_awaited(request, lambda each: each.stand_in), stream=stream)
-    key = None
-    is_sent = not (preview.dry_run or preview.curl)
-    if is_sent and not sending.no_key:
-        endpoint.require_privacy()
-    if is_sent:
-        dial_ahead(endpoint)
     expectation = expect(request, fields, asked or Asked())
-    parts = read_parts(words or (), replace_awaited(prompt, lambda each: each.stand_in), stdin)
-    if is_sent:
-        key = find_key(endpoint, no_key=sending.no_key)
+    endpoint, key, parts = prepare_sending(
+        sending, preview, lambda: read_parts(words or (), replace_awaited(prompt, lambda each: each.stand_in), stdin)
+    )
     if awaited:
         value = awaited[0].parse(stdin.read())
         fields = build_fields(replace_awaited(request, lambda _: value), stream=stream)
@@ -129,6 +112,44 @@ def prepare(
         parts = parts._replace(earlier=replace_awaited(prompt, lambda _: value).messages or [])
     body = {"model": fields.pop("model"), "messages": parts.messages()} | fields
     return Prepared(body, endpoint, key, sending, preview, notes, expectation)
+
+
+def claim_stdin(
+    stdin: StandardInput, words: Sequence[str], prompt: PromptOptions, request: RequestOptions
+) -> list[Awaited]:
+    """Keep standard input for what reads it; the values that it is to deliver. InvalidUsage if two want it."""
+    awaited = find_awaited(request, prompt)
+    for reader in (
+        *(each.flag for each in awaited),
+        *({STDIN} & {*words, *(prompt.file or ()), *(prompt.image or ())}),
+    ):
+        stdin.claim(reader)
+    return awaited
+
+
+def prepare_sending(
+    sending: SendingOptions, preview: PreviewOptions, read: Callable[[], T]
+) -> tuple[Endpoint, Key | None, T]:
+    """Where requests go, the key that goes with them, and what `read` returns, whose mistakes come before the key's."""
+    endpoint = parse_endpoint(sending.base_url)
+    is_sent = not (preview.dry_run or preview.curl)
+    if is_sent and not sending.no_key:
+        endpoint.require_privacy()
+    if is_sent:
+        dial_ahead(endpoint)
+    what = read()
+    return endpoint, find_key(endpoint, no_key=sending.no_key) if is_sent else None, what
+
+
+def previewing(
+    endpoint: Endpoint, sending: SendingOptions, preview: PreviewOptions, notes: Notes, *, pretty: bool
+) -> Callable[[Body], str] | None:
+    """What turns a request body into the text that is printed instead of sending it, if that is asked for."""
+    if preview.curl:
+        if not sending.no_key and not os.environ.get(VARIABLES[0]):
+            notes.note(f"{VARIABLES[0]} is not set: the command takes the key from it")
+        return lambda body: as_curl(body, endpoint, request_id=sending.request_id, no_key=sending.no_key)
+    return (lambda body: as_json(body, pretty=pretty)) if preview.dry_run else None
 
 
 def expect(request: RequestOptions, fields: Mapping[str, Any], asked: Asked) -> "Expectation":

@@ -1,6 +1,7 @@
 """Answers on their way to an output: content, reasoning, tool calls, JSON."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from qwen_cli.api import json_text
 from qwen_cli.api.answer import Answer, Delta
@@ -10,6 +11,16 @@ from qwen_cli.errors import QwenError
 from qwen_cli.output.results import Output, RawOutput, TextOutput
 from qwen_cli.output.stderr import ReasoningOutput
 from qwen_cli.output.terminal import encode, visible_json
+
+if TYPE_CHECKING:
+    from qwen_cli.api.checks import Expectation
+    from qwen_cli.api.exchange import Outcome
+
+
+def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation", showing: ShowOptions) -> None:
+    """Print what a request has come to."""
+    calls = [] if expectation.selects else outcome.answer.tool_calls
+    print_answer(outcome.answer, outcome.judgement.text, calls, output, showing)
 
 
 def print_answer(answer: Answer, text: str, calls: Sequence[ToolCall], output: Output, showing: ShowOptions) -> None:

@@ -61,16 +61,16 @@ def read_parts(words: Sequence[str], options: PromptOptions, stdin: StandardInpu
         raise InvalidUsage(READ_ONCE)
     if options.image_detail and not images:
         raise InvalidUsage("--image-detail needs an --image")
-    pieces: list[str | None] = [] if options.prompt_file is None else [_read_prompt(options.prompt_file)]
-    pieces += [None if path == STDIN else _read_text(path) for path in files]
+    pieces: list[str | None] = [] if options.prompt_file is None else [text_of_prompt_file(options.prompt_file)]
+    pieces += [None if path == STDIN else text_of_file(path) for path in files]
     if not asked_for and not options.no_stdin and stdin.is_offered:
         pieces.append(None)
     pieces += [None if run == STDIN else run for run in runs]
     parts = Parts(
-        system=options.system if options.system_file is None else _read_text(options.system_file),
+        system=options.system if options.system_file is None else text_of_file(options.system_file),
         earlier=options.messages or [],
         pieces=pieces,
-        image_urls=[None if source == STDIN else _image_url(source) for source in images],
+        image_urls=[None if source == STDIN else image_url(source) for source in images],
         image_detail=options.image_detail,
         stdin=stdin,
     )
@@ -110,15 +110,16 @@ def user_messages(text: str, images: Sequence[dict[str, Any]]) -> list[Message]:
     return [{"role": "user", "content": [*parts, *images]}]
 
 
-def _read_text(path: str) -> str:
+def text_of_file(path: str) -> str:
+    """A part of a message: the file's text without its final newline."""
     return read_text(path).removesuffix("\n")
 
 
-def _read_prompt(path: str) -> str:
+def text_of_prompt_file(path: str) -> str:
     """The prompt in a file that may be a program: the line that names its interpreter is none of it."""
     if path == STDIN:
         raise InvalidUsage("--prompt-file takes the name of a file", advice="-f - is standard input")
-    text = _read_text(path)
+    text = text_of_file(path)
     return text.partition("\n")[2] if text.startswith("#!") else text
 
 
@@ -129,7 +130,7 @@ def _image_part(url: str, detail: str | None) -> dict[str, Any]:
     return {"type": "image_url", "image_url": image}
 
 
-def _image_url(source: str) -> str:
+def image_url(source: str) -> str:
     """An https: URL or a data: URI as it is; a file as a data: URI."""
     if source.startswith(("https:", "http:", "data:")):
         from qwen_cli.request.checking import OutsideLimitsError, check_image_url

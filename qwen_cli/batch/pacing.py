@@ -1,0 +1,160 @@
+"""Living with the limits of a service: all workers wait while it asks for that, then go on as fast as it allows."""
+
+import threading
+import time
+from typing import Final
+
+from qwen_cli.api import retrying
+from qwen_cli.errors import QwenError
+from qwen_cli.output.stderr import Notes
+
+_UNLIMITED: Final = 1000.0
+"""Requests a second from which on a rate is no limit any more."""
+
+_DOUBLING: Final = 20.0
+"""Seconds after which a rate that met no limit has doubled; it grows with their square, slowly at first."""
+
+_PROBES: Final = 8
+"""Requests that find out whether a service takes any again that took none."""
+
+_LONGEST_BACKOFF: Final = 2.0
+"""Seconds: the longest pause before they do, where the service asks for none; they are few."""
+
+_CATCH_UP: Final = 0.1
+"""Seconds of lateness that are made up for."""
+
+
+class Rate:
+    """How fast requests may be sent: decisions only, the time is always given. No I/O, no waiting.
+
+    A *round* is what was sent from one pause to the next. What of it was not refused, divided by its length with the
+    pause that ended it, is the rate that the service allows. Where nothing got through, a few requests find out
+    whether something does; from the first answer on, each doubles the rate.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.round = 0
+        self._round_began = now
+        self._sent = 0
+        self._refused = 0
+        self._resume_at: float | None = None
+        self._rate: float | None = None
+        self._rate_set_at = now
+        self._is_probing = False
+        self._failed_rounds = 0
+        self._next_at = now
+
+    @property
+    def is_paused(self) -> bool:
+        return self._resume_at is not None
+
+    def request(self, now: float) -> float:
+        """Send one and return 0, or return the seconds until it may be asked again."""
+        if self._resume_at is not None:
+            if now < self._resume_at:
+                return self._resume_at - now
+            self._resume(now, self._resume_at)
+        rate = None if self._is_probing and self._sent < _PROBES else self.limit(now)
+        if rate is not None:
+            if now < self._next_at:
+                return self._next_at - now
+            self._next_at = max(self._next_at, now - _CATCH_UP) + 1 / rate
+        self._sent += 1
+        return 0.0
+
+    def limit(self, now: float) -> float | None:
+        """The most requests a second; None for no limit."""
+        if self._rate is None:
+            return None
+        rate = self._rate
+        if not self._is_probing:
+            rate *= 1 + ((now - self._rate_set_at) / _DOUBLING) ** 2
+        return rate if rate < _UNLIMITED else None
+
+    def answered(self) -> None:
+        """The service has taken a request."""
+        self._failed_rounds = 0
+        if self._is_probing and self._rate is not None:
+            self._rate = min(self._rate * 2, _UNLIMITED)
+
+    def refused(self, round_sent: int, now: float, retry_after: str | None) -> None:
+        """Pause after a refusal of what was sent in that round."""
+        if round_sent != self.round:
+            # The pause for its round is under way or over: only what the server asks for makes it longer.
+            if self._resume_at is not None:
+                self._refused += round_sent == self.round - 1
+                if (asked := retrying.parse_retry_after(retry_after)) is not None:
+                    self._resume_at = max(self._resume_at, now + min(asked, retrying.LONGEST))
+            return
+        self.round += 1
+        self._refused = 1
+        pause = retrying.delay(self._failed_rounds, retry_after)
+        if retrying.parse_retry_after(retry_after) is None:
+            pause = min(pause, _LONGEST_BACKOFF)
+        self._resume_at = now + pause
+
+    def _resume(self, now: float, resume_at: float) -> None:
+        elapsed = max(resume_at - self._round_began, 0.001)
+        passed = self._sent - self._refused
+        if passed > 0:
+            self._rate = passed / elapsed
+            self._is_probing = False
+            self._failed_rounds = 0
+        else:
+            self._failed_rounds += 1
+            self._rate = min(self._rate or _UNLIMITED, 1 / elapsed)
+            self._is_probing = True
+        self._rate_set_at = self._round_began = self._next_at = now
+        self._sent = 0
+        self._resume_at = None
+
+
+class Governor(retrying.Pace):
+    """Holds all workers to one `Rate`; any thread may use it.
+
+    `patience` is how long nothing but refusals may come, in seconds, before an item fails of them.
+    """
+
+    def __init__(self, notes: Notes, patience: float) -> None:
+        self._notes = notes
+        self._patience = patience
+        self._turnstile = threading.Lock()
+        self._lock = threading.Lock()
+        self._rate = Rate(time.monotonic())
+        self._last_answer: float | None = None
+        self._has_told = False
+        self.is_exhausted = False
+
+    @property
+    def is_paused(self) -> bool:
+        return self._rate.is_paused
+
+    def turn(self) -> int:
+        with self._turnstile:  # one at a time waits for its turn, the others for the turnstile
+            while True:
+                with self._lock:
+                    now = time.monotonic()
+                    if self._last_answer is None:
+                        self._last_answer = now
+                    wait = self._rate.request(now)
+                    if not wait:
+                        return self._rate.round
+                time.sleep(wait)
+
+    def answered(self) -> None:
+        with self._lock:
+            self._last_answer = time.monotonic()
+            self._rate.answered()
+
+    def limited(self, turn: int, failure: QwenError, retry_after: str | None) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            self._rate.refused(turn, now, retry_after)
+            has_told, self._has_told = self._has_told, True
+            if now - (self._last_answer or now) > self._patience:
+                self.is_exhausted = True
+        if not has_told:
+            self._notes.note(f"all requests wait until the service takes them: {failure}")
+        if self.is_exhausted:
+            raise failure
+        return True

@@ -1,0 +1,64 @@
+"""One line on the terminal that says how far a run has come."""
+
+import os
+import time
+from decimal import Decimal
+from typing import Final
+
+from qwen_cli import signals
+from qwen_cli.api.costs import plain
+from qwen_cli.batch.pacing import Governor
+from qwen_cli.batch.tally import Tally
+from qwen_cli.output.terminal import STDERR, is_terminal, screen
+
+_MINUTE, _HOUR = 60, 3600
+_CENTS: Final = Decimal("0.0001")
+
+
+def is_wanted(*, quiet: bool) -> bool:
+    return not quiet and is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+class Progress:
+    """Draws the figures of a run; `total` is the number of items, where it is known."""
+
+    def __init__(self, tally: Tally, governor: Governor, total: int | None) -> None:
+        signals.before_dying(screen.erase)
+        self._tally = tally
+        self._governor = governor
+        self._total = total
+        self._began = time.monotonic()
+
+    def draw(self) -> None:
+        elapsed = time.monotonic() - self._began
+        screen.draw(line(self._tally, self._total, elapsed, waiting=self._governor.is_paused))
+
+    @staticmethod
+    def erase() -> None:
+        screen.erase()
+
+
+def line(tally: Tally, total: int | None, elapsed: float, *, waiting: bool) -> str:
+    """The figures after that many seconds: `120 of 500 done, 2 failed, 14.2/s, 0.0312 USD, 27 s left`."""
+    rate = tally.done / elapsed if elapsed else 0.0
+    parts = [f"{tally.done} done" if total is None else f"{tally.done} of {total} done"]
+    if failed := tally.failed.total():
+        parts.append(f"{failed} failed")
+    parts.append(f"{rate:.1f}/s")
+    if tally.usd:
+        parts.append(f"{plain(tally.usd.quantize(_CENTS))} USD")
+    if total is not None and rate:
+        parts.append(f"{duration((total - tally.done) / rate)} left")
+    if waiting:
+        parts.append("waiting for the service's limit")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """`41 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"

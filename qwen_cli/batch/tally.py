@@ -1,0 +1,85 @@
+"""What has become of the items: counted, told by number, and summed up at the end."""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from qwen_cli.api.answer import Answer
+from qwen_cli.api.costs import Total
+from qwen_cli.errors import CredentialsError, NetworkError, ProtocolError, QwenError
+from qwen_cli.output.stderr import Notes
+
+_MOST_TOLD: Final = 10
+"""Failures of one status that are told; more of them would only hide the others."""
+
+
+class ItemOutcome(NamedTuple):
+    """What has become of one item. `answers` are all that were paid for, whether or not they were what was asked."""
+
+    number: int
+    result: bytes
+    failure: QwenError | None = None
+    answers: Sequence[Answer] = ()
+    remark: str | None = None
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether all other items would fail in the same way."""
+        return isinstance(self.failure, CredentialsError)
+
+
+class Tally:
+    """The figures of a run so far; any thread may add to them."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._lock = threading.Lock()
+        self._told: Counter[int] = Counter()
+        self.failed: Counter[int] = Counter()
+        self.done = 0
+        self.cost = Total()
+        self.network_failures = 0
+        """How many items in a row failed for the network."""
+
+    @property
+    def usd(self) -> Decimal:
+        return self.cost.sums["usd_spent"] or Decimal(0)
+
+    def add(self, outcome: ItemOutcome) -> None:
+        """Count an outcome."""
+        with self._lock:
+            self.done += 1
+            for answer in outcome.answers:
+                self._add_cost(answer)
+            if outcome.failure is not None:
+                self.failed[outcome.failure.status] += 1
+            is_network = isinstance(outcome.failure, NetworkError)
+            self.network_failures = self.network_failures + 1 if is_network else 0
+
+    def _add_cost(self, answer: Answer) -> None:
+        try:
+            self.cost.add(answer)
+        except ProtocolError as error:
+            self._notes.note(f"an answer does not count towards the cost: {error}")
+
+    def tell(self, outcome: ItemOutcome) -> None:
+        """Name a failing item, unless too many have failed in the same way already."""
+        if outcome.remark is not None:
+            self._notes.note(f"item {outcome.number}: {outcome.remark}")
+        if outcome.failure is None:
+            return
+        status = outcome.failure.status
+        with self._lock:
+            self._told[status] += 1
+            told = self._told[status]
+        if told <= _MOST_TOLD:
+            self._notes.tell(f"item {outcome.number}: {outcome.failure}")
+        if told == _MOST_TOLD:
+            self._notes.tell(f"further items that fail with status {status} are counted, not told")
+
+    def summary(self) -> str:
+        """How many items failed, by status."""
+        kinds = ", ".join(f"{count} with status {status}" for status, count in sorted(self.failed.items()))
+        return f"{self.failed.total()} of {self.done} items failed: {kinds}"

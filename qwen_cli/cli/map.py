@@ -1,0 +1,176 @@
+"""`qwen-cli map`: ask about every line of standard input."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from qwen_cli.api.endpoint import Endpoint, SendingOptions
+from qwen_cli.cli.options import (
+    MapOptions,
+    PreviewOptions,
+    PrintingOptions,
+    ReaskOptions,
+    ShowOptions,
+    VerdictOptions,
+    Without,
+    Words,
+)
+from qwen_cli.errors import InvalidUsage, QwenError
+from qwen_cli.output.results import open_output
+from qwen_cli.output.stderr import Notes
+from qwen_cli.output.terminal import screen
+from qwen_cli.request.body import RequestOptions, build_fields
+from qwen_cli.request.prompt import PromptOptions
+
+if TYPE_CHECKING:
+    from qwen_cli.api.client import Client
+    from qwen_cli.api.credentials import Key
+    from qwen_cli.batch.items import Source
+    from qwen_cli.batch.pacing import Governor
+    from qwen_cli.batch.run import Run
+    from qwen_cli.batch.tally import Tally
+    from qwen_cli.batch.templates import Template
+
+SOME_FAILED, OUT_OF_BUDGET = 11, 12
+
+
+def map(  # noqa: A001 -- the command's name
+    words: Words = None,
+    *,
+    items: MapOptions,
+    prompt: Annotated[PromptOptions, Without("no_stdin")],
+    request: RequestOptions,
+    show: ShowOptions,
+    verdict: VerdictOptions,
+    reasking: ReaskOptions,
+    printing: PrintingOptions,
+    sending: SendingOptions,
+    preview: PreviewOptions,
+) -> int:
+    """Print an answer for every line of standard input, in the same order.
+
+    '{}' in the prompt, -s, -f, -i and -o stands for the line; without one in what is asked, the line is the last part
+    of the prompt. An answer is printed on one line: backslash, newline, carriage return and tab become \\\\, \\n, \\r
+    and \\t. A failing item leaves its line empty; the others go on, and the exit status is 11.
+    """
+    import gc
+    from decimal import Decimal
+
+    from qwen_cli.batch.answering import Asking, process
+    from qwen_cli.batch.items import Source
+    from qwen_cli.batch.pacing import Governor
+    from qwen_cli.batch.prompts import Prompts
+    from qwen_cli.batch.results import Format
+    from qwen_cli.batch.run import Limits, Run
+    from qwen_cli.batch.tally import Tally
+    from qwen_cli.cli.prepare import Asked, claim_stdin, expect, note_unknown_variables, prepare_sending, previewing
+    from qwen_cli.cli.printing import print_outcome
+    from qwen_cli.request.inputs import StandardInput
+
+    gc.enable()  # many requests leave cycles behind
+    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
+    item_notes = Notes(quiet=True, verbose=printing.verbose)  # what is noted of one request would be noted of all
+    note_unknown_variables(notes)
+    stdin = StandardInput(notes.note)
+    stdin.claim("map")
+    claim_stdin(stdin, words or (), prompt, request)
+    file_name = _file_name(printing.output, jsonl=items.jsonl)
+    fields = build_fields(request, stream=False)
+    expectation = expect(request, fields, Asked(show.wanted, show.code, verdict.allow_incomplete))
+    endpoint, key, prompts = prepare_sending(
+        sending, preview, lambda: Prompts(words or (), prompt, jsonl=items.jsonl, stdin=stdin)
+    )
+    governor = Governor(notes, patience=sending.timeout)
+    with ExitStack() as stack:
+        output = stack.enter_context(open_output(None))
+        client = None
+        if not (preview.dry_run or preview.curl):
+            client = stack.enter_context(_client(endpoint, key, sending, item_notes, items.parallel, governor))
+        asking = Asking(
+            prompts=prompts,
+            fields=fields,
+            jsonl=items.jsonl,
+            client=client,
+            preview=previewing(endpoint, sending, preview, notes, pretty=False),
+            notes=item_notes,
+            expectation=expectation,
+            reask=reasking.reask,
+            printing=partial(print_outcome, expectation=expectation, showing=show),
+            file_name=file_name,
+            form=Format(items.null, items.records, expectation.selects, output.terminal),
+        )
+        source = Source(0, b"\0" if items.null else b"\n")
+        tally = Tally(notes)
+        max_usd = None if items.max_usd is None else Decimal(str(items.max_usd))
+        run = Run(
+            source,
+            partial(process, asking),
+            output.write,
+            tally,
+            governor,
+            Limits(items.parallel, items.fail_fast, max_usd),
+        )
+        try:
+            failure = run.finish(_progress(source, tally, governor, quiet=printing.quiet))
+        finally:
+            screen.erase()
+        return _conclude(run, failure, tally, notes, usage=verdict.usage)
+
+
+def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
+    """The name of each answer's file; InvalidUsage where it would be the same for all."""
+    from qwen_cli.batch.templates import Template
+
+    if output is None:
+        return None
+    name = Template(output, members=jsonl)
+    if name.is_constant:
+        raise InvalidUsage(
+            "-o needs {} in the name, since each answer gets a file of its own",
+            advice="redirect standard output to have them all in one",
+        )
+    return name
+
+
+def _client(
+    endpoint: Endpoint, key: "Key | None", sending: SendingOptions, notes: Notes, parallel: int, governor: "Governor"
+) -> "Client":
+    from qwen_cli.api.client import Client
+
+    return Client(endpoint, key, sending, notes, max_connections=parallel, pace=governor)
+
+
+def _progress(source: "Source", tally: "Tally", governor: "Governor", *, quiet: bool) -> Callable[[], None] | None:
+    """What draws the progress, where a person sees it."""
+    from qwen_cli.batch.progress import Progress, is_wanted
+
+    return Progress(tally, governor, source.count()).draw if is_wanted(quiet=quiet) else None
+
+
+def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: Notes, *, usage: bool) -> int:
+    """Say what has become of the run; its exit status, or the failure that stopped it."""
+    if usage:
+        from qwen_cli.api.costs import figures_line
+
+        notes.tell(figures_line(tally.cost.sums))
+        for remark in tally.cost.remarks():
+            notes.note(remark)
+    if tally.failed.total() > (failure is not None):
+        notes.tell(tally.summary())
+    if isinstance(failure, QwenError):
+        raise type(failure)(f"{failure}; {_unsent(run)}")
+    if failure is not None:
+        raise failure
+    if run.is_out_of_budget:
+        from qwen_cli.api.costs import plain
+
+        notes.tell(f"stopped at --max-usd after {plain(tally.usd)} USD; {_unsent(run)}")
+        return OUT_OF_BUDGET
+    return SOME_FAILED if tally.failed else 0
+
+
+def _unsent(run: "Run") -> str:
+    count, is_all = run.count_unsent()
+    items = "item was" if count == 1 else "items were"
+    return f"{count} {items} not sent" if is_all else f"at least {count} {items} not sent"
