@@ -9,20 +9,13 @@
 _qwen_cli_command() {
     options=
     case $1 in
-<<<<<<< HEAD
-        '') operands='none' subcommands='ask stream json cost check key sandbox' ;;
-=======
-        '') operands='none' subcommands='ask stream json cost map key sandbox' ;;
->>>>>>> 73c031a (Ask about many items at once: map)
+        '') operands='none' subcommands='ask stream json cost check map key sandbox' ;;
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
         'cost') operands='files --saved' subcommands='' ;;
-<<<<<<< HEAD
         'check') operands='prose' subcommands='' ;;
-=======
         'map') operands='prose' subcommands='' ;;
->>>>>>> 73c031a (Ask about many items at once: map)
         'key') operands='none' subcommands='set status delete' ;;
         'key set') operands='none' subcommands='' ;;
         'key status') operands='none' subcommands='' ;;
@@ -35,24 +28,14 @@ _qwen_cli_command() {
 ' ;;
     esac
     case $1 in
-<<<<<<< HEAD
-        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
-=======
-        '' | 'ask' | 'stream' | 'json' | 'cost' | 'map' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
->>>>>>> 73c031a (Ask about many items at once: map)
+        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
 - -h --help ! -h --help
 ' ;;
     esac
     case $1 in
-<<<<<<< HEAD
-        'ask' | 'stream' | 'json' | 'cost' | 'check') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map') options+='
 file -f --file !
 file --prompt-file ! --prompt-file
-- -n --no-stdin ! -n --no-stdin
-=======
-        'ask' | 'stream' | 'json' | 'cost' | 'map') options+='
-file -f --file !
->>>>>>> 73c031a (Ask about many items at once: map)
 text -s --system ! -s --system --system-file
 file --system-file ! --system-file -s --system
 before:jpeg|jpg|png|gif|webp -i --image !
@@ -91,17 +74,13 @@ text --request-id ! --request-id
 ' ;;
     esac
     case $1 in
-<<<<<<< HEAD
-        'ask' | 'stream') options+='
-text --choice ! --response-format --schema -x --code
-=======
-        'ask' | 'stream' | 'json' | 'cost') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check') options+='
 - -n --no-stdin ! -n --no-stdin
 ' ;;
     esac
     case $1 in
         'ask' | 'stream' | 'map') options+='
->>>>>>> 73c031a (Ask about many items at once: map)
+text --choice ! --response-format --schema -x --code
 words:content,reasoning,both,calls --show ! --show -r
 - -r ! -r --show
 - -x --code ! -x --code --choice
@@ -114,13 +93,12 @@ words:content,reasoning,both,calls --show ! --show -r
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'check') options+='
+        'ask' | 'stream' | 'json' | 'check' | 'map') options+='
 - -u --usage ! -u --usage
 ' ;;
     esac
     case $1 in
-<<<<<<< HEAD
-        'ask' | 'cost' | 'check') options+='
+        'ask' | 'cost' | 'check' | 'map') options+='
 text --reask ! --reask
 ' ;;
     esac
@@ -130,15 +108,12 @@ file --save ! --save
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'map') options+='
 file -o --output ! -o --output
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'key set' | 'key status' | 'key delete') options+='
-=======
-        'ask' | 'stream' | 'json' | 'cost' | 'map' | 'key set' | 'key status' | 'key delete') options+='
->>>>>>> 73c031a (Ask about many items at once: map)
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key set' | 'key status' | 'key delete') options+='
 text --base-url ! --base-url
 ' ;;
     esac
