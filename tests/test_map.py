@@ -266,7 +266,8 @@ def test_the_tenth_failure_of_a_kind_is_the_last_one_told(qwen: Program, api: Ap
 
 def test_a_rejected_key_stops_everything_at_once(qwen: Program, api: ApiServer) -> None:
     gate = threading.Event()
-    api.answer(reply(error(401, "no"), status=401), *[(gate, *reply(completion()))] * 3)
+    api.answer(reply(error(401, "no"), status=401))
+    api.always([gate, *reply(completion())])
     result = qwen("map", "-P", "4", input="x\n" * 1000)
     gate.set()
     assert (result.status, result.stdout) == (3, b"")
@@ -345,10 +346,9 @@ def test_no_more_are_asked_at_once_than_allowed(qwen: Program, api: ApiServer) -
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_ends_it_with_whole_lines(qwen: Program, api: ApiServer, number: signal.Signals) -> None:
-    api.answer(reply(completion("one")), reply(completion("two")))
-    api.always([SILENCE])
+    api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
     with qwen.start("map", "-P", "2", input=PIPE) as running:
-        running.write(b"x\n" * 10)
+        running.write(b"one\ntwo\n" + b"x\n" * 10)
         running.wait_for(b"two\n")
         api.wait_for_requests(4)
         sent = time.monotonic()
