@@ -74,13 +74,12 @@ def complete(request: Mapping[str, Any], digest: str, fault: str | None = None) 
     Of the faults, `length` ends the answer half-way, and `invalid` makes it another than the format asks for.
     """
     text, function = _answer(request, invalid=fault == "invalid")
-    truncate = fault == "length"
     budget = request.get("max_tokens", float("inf"))
     reasoning, reasoning_tokens, starved = _measure(REASONING, budget)
     whole, text_tokens, cut = _measure(text, budget - reasoning_tokens)
-    if truncate:
+    if fault == "length":
         whole, text_tokens, _ = _measure(whole, (text_tokens + 1) // 2)
-    ended_by_length = truncate or starved or cut
+    ended_by_length = fault == "length" or starved or cut
     called = function if text_tokens else None
     top_logprobs = int(request.get("top_logprobs") or 0) if request.get("logprobs") else None
     return Completion(
@@ -221,21 +220,19 @@ def response(completion: Completion) -> dict[str, Any]:
 def chunks(completion: Completion, *, include_usage: bool) -> Iterator[dict[str, Any]]:
     """The chunks of a streamed answer: role, reasoning, content or a tool call, finish reason, usage if asked for."""
 
-    def chunk(choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {
-            "id": completion.id,
-            "object": "chat.completion.chunk",
-            "created": NOW,
-            "model": completion.model,
-            "choices": choices,
-            "usage": None,
-        }
+    chunk = {
+        "id": completion.id,
+        "object": "chat.completion.chunk",
+        "created": NOW,
+        "model": completion.model,
+        "choices": [],
+        "usage": None,
+    }
 
-    def delta(
-        finish_reason: str | None = None, logprobs: dict[str, Any] | None = None, **fields: Any
-    ) -> dict[str, Any]:
+    def delta(finish_reason: str | None = None, logprobs: Any = None, **fields: Any) -> dict[str, Any]:
         fields = {"content": None, "reasoning_content": None} | fields
-        return chunk([{"index": 0, "delta": fields, "finish_reason": finish_reason, "logprobs": logprobs}])
+        choice = {"index": 0, "delta": fields, "finish_reason": finish_reason, "logprobs": logprobs}
+        return chunk | {"choices": [choice]}
 
     yield delta(role="assistant", refusal=None, reasoning_content="")
     for piece in tokens(completion.reasoning):
@@ -251,7 +248,7 @@ def chunks(completion: Completion, *, include_usage: bool) -> Iterator[dict[str,
     last = delta(completion.finish_reason, content="")
     if include_usage:
         yield last
-        last = chunk([]) | {"usage": usage(completion)}
+        last = chunk | {"usage": usage(completion)}
     yield last | {"meta": meta(completion)}
 
 
