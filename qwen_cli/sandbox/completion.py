@@ -136,7 +136,7 @@ def _answer(request: Mapping[str, Any], *, invalid: bool) -> tuple[str, str | No
     elif response_format["type"] == "text":
         text = _prompt(request)
     else:
-        text = _dumps({"prompt": _prompt(request)})
+        text = json.dumps({"prompt": _prompt(request)}, ensure_ascii=False)
     stop = request.get("stop") or []
     ends = [text.find(sequence) for sequence in ([stop] if isinstance(stop, str) else stop) if sequence]
     return text[: min((end for end in ends if end >= 0), default=len(text))], None
@@ -145,7 +145,7 @@ def _answer(request: Mapping[str, Any], *, invalid: bool) -> tuple[str, str | No
 def _json_for(schema: dict[str, Any], field: str, *, invalid: bool) -> str:
     instance, misfits = instance_and_misfits(schema, field)
     values = misfits if invalid else [instance]
-    return _dumps(values[0]) if values else OUTSIDE
+    return json.dumps(values[0], ensure_ascii=False) if values else OUTSIDE
 
 
 def _called(request: Mapping[str, Any]) -> tuple[str, dict[str, Any], str] | None:
@@ -156,10 +156,6 @@ def _called(request: Mapping[str, Any]) -> tuple[str, dict[str, Any], str] | Non
         if choice == "required" or (isinstance(choice, dict) and choice["function"]["name"] == function["name"]):
             return function["name"], function["parameters"], f"tools.{index}.function.parameters"
     return None
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def usage(completion: Completion) -> dict[str, Any]:
@@ -187,47 +183,37 @@ def _logprobs(completion: Completion, pieces: Iterator[str]) -> dict[str, Any] |
     return {"content": content, "refusal": []}
 
 
+def _body(completion: Completion, kind: str, **fields: Any) -> dict[str, Any]:
+    return {"id": completion.id, "object": kind, "created": NOW, "model": completion.model, **fields}
+
+
+def _call(completion: Completion, arguments: str) -> dict[str, Any]:
+    function = {"name": completion.function, "arguments": arguments}
+    return {"id": completion.id.replace("chatcmpl-", "call_")[:29], "type": "function", "function": function}
+
+
 def response(completion: Completion) -> dict[str, Any]:
     """The body of an answer that isn't streamed."""
     # Reasoning that ate the whole budget leaves no content, not an empty one.
     starved = completion.finish_reason == "length" and not completion.text
-    message: dict[str, Any] = {
+    message = {
         "role": "assistant",
         "content": None if completion.function or starved else completion.text,
         "reasoning_content": completion.reasoning,
         "refusal": None,
-    }
-    if completion.function:
-        function = {"name": completion.function, "arguments": completion.text}
-        message["tool_calls"] = [{"id": _call_id(completion), "type": "function", "function": function}]
+    } | ({"tool_calls": [_call(completion, completion.text)]} if completion.function else {})
     choice = {
         "index": 0,
         "message": message,
         "finish_reason": completion.finish_reason,
         "logprobs": _logprobs(completion, tokens(completion.text)),
     }
-    return {
-        "id": completion.id,
-        "object": "chat.completion",
-        "created": NOW,
-        "model": completion.model,
-        "choices": [choice],
-        "usage": usage(completion),
-        "meta": meta(completion),
-    }
+    return _body(completion, "chat.completion", choices=[choice], usage=usage(completion), meta=meta(completion))
 
 
 def chunks(completion: Completion, *, include_usage: bool) -> Iterator[dict[str, Any]]:
     """The chunks of a streamed answer: role, reasoning, content or a tool call, finish reason, usage if asked for."""
-
-    chunk = {
-        "id": completion.id,
-        "object": "chat.completion.chunk",
-        "created": NOW,
-        "model": completion.model,
-        "choices": [],
-        "usage": None,
-    }
+    chunk = _body(completion, "chat.completion.chunk", choices=[], usage=None)
 
     def delta(finish_reason: str | None = None, logprobs: Any = None, **fields: Any) -> dict[str, Any]:
         fields = {"content": None, "reasoning_content": None} | fields
@@ -238,12 +224,11 @@ def chunks(completion: Completion, *, include_usage: bool) -> Iterator[dict[str,
     for piece in tokens(completion.reasoning):
         yield delta(reasoning_content=piece)
     if completion.function:
-        function = {"name": completion.function, "arguments": ""}
-        yield delta(tool_calls=[{"index": 0, "id": _call_id(completion), "type": "function", "function": function}])
-        for piece in tokens(completion.text):
+        yield delta(tool_calls=[{"index": 0} | _call(completion, "")])
+    for piece in tokens(completion.text):
+        if completion.function:
             yield delta(tool_calls=[{"index": 0, "function": {"arguments": piece}}])
-    else:
-        for piece in tokens(completion.text):
+        else:
             yield delta(content=piece, logprobs=_logprobs(completion, iter([piece])))
     last = delta(completion.finish_reason, content="")
     if include_usage:
@@ -256,7 +241,3 @@ def half(completion: Completion) -> int:
     """How many chunks there are up to the middle of the content."""
     role_and_call = 1 + bool(completion.function)
     return role_and_call + completion.reasoning_tokens + (completion.text_tokens + 1) // 2
-
-
-def _call_id(completion: Completion) -> str:
-    return f"call_{completion.id.removeprefix('chatcmpl-')[:24]}"
