@@ -100,15 +100,12 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
     except FileNotFoundError:
         # With a path it may as well be the script's interpreter that is missing.
         reason = "no such file, or its interpreter is missing" if "/" in command[0] else "command not found"
-        return _complain(f"{command[0]}: {reason}", _NOT_FOUND)
+        complain(f"{command[0]}: {reason}")
+        return _NOT_FOUND
     except OSError as error:
-        return _complain(f"{command[0]}: {error.strerror}", _NOT_EXECUTABLE)
+        complain(f"{command[0]}: {error.strerror}")
+        return _NOT_EXECUTABLE
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)
     return status if status >= 0 else 128 - status
-
-
-def _complain(message: str, status: int) -> int:
-    complain(without_keys(message))
-    return status
