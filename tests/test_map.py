@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -427,8 +428,10 @@ def test_gnu_parallel_spreads_items_and_keeps_their_order(qwen: Program, api: Ap
     require_tool("parallel")
     api.always(echo)
     lines = "".join(f"{n}\n" for n in range(100))
-    result = qwen("map", script='parallel --will-cite --pipe -k -N 20 -S : "$@" "{}"'.replace('"{}"', ""), input=lines)
+    result = qwen("map", script='parallel --will-cite --pipe -k -N 20 -S : "$@"', input=lines)
     assert (result.text, result.status) == (lines, 0), result.stderr
+    for path in qwen.home.iterdir():
+        shutil.rmtree(path)  # what GNU parallel keeps there
 
 
 def test_memory_does_not_grow_with_the_number_of_items(qwen: Program) -> None:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from qwen_cli import __version__
 from qwen_cli.cli import help as help_text
-from qwen_cli.cli.options import gathering
+from qwen_cli.cli.gathering import gathering
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import standard_output
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
+from qwen_cli.cli.gathering import Without
 from qwen_cli.cli.options import (
     MapOptions,
     PreviewOptions,
@@ -13,7 +14,6 @@ from qwen_cli.cli.options import (
     ReaskOptions,
     ShowOptions,
     VerdictOptions,
-    Without,
     Words,
 )
 from qwen_cli.errors import InvalidUsage, QwenError

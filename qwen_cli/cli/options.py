@@ -2,20 +2,17 @@
 
 A group of options is a named tuple (a frozen dataclass takes four times as long to make at every start) that stands
 where its values are used; those of the commands themselves stand here. `OPTIONS` says how each field of a group is
-given on the command line. `gathering` spreads the groups of a command into the flat signature that Typer reads, and
-gathers them on the call.
+given on the command line.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 import click
 import typer
 
 from qwen_cli.api.endpoint import DEFAULT_BASE_URL
 from qwen_cli.cli import option_types as types
-from qwen_cli.errors import InvalidUsage
 from qwen_cli.request.limits import (
     IMAGE_DETAILS,
     MODEL,
@@ -25,8 +22,6 @@ from qwen_cli.request.limits import (
     STOP_SEQUENCES,
     TOOL_CHOICES,
 )
-
-R = TypeVar("R")
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=types.Text())]
 """The operands of a command that takes a prompt."""
@@ -324,59 +319,3 @@ EXCLUSIVE = (
     ("saved", "period", "balance"),
 )
 """Mutually exclusive options."""
-
-
-def settle_conflicts(values: dict[str, Any], context: click.Context) -> None:
-    """Hold `EXCLUSIVE` against what was given: a flag overrules the variable of its rival, two equals are an error."""
-    for rivals in EXCLUSIVE:
-        given = [name for name in rivals if values.get(name)]
-        if len(given) < 2:  # noqa: PLR2004
-            continue
-        flags = [name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
-        if len(flags) != 1:
-            names = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
-            raise InvalidUsage(" and ".join(names[name] for name in flags or given) + " cannot be combined")
-        for name in set(given) - set(flags):
-            values[name] = None
-
-
-class Without:
-    """Options of a group that a command does not take: `Annotated[PromptOptions, Without("no_stdin")]`."""
-
-    def __init__(self, *fields: str) -> None:
-        self.fields = fields
-
-
-def gathering(command: Callable[..., R]) -> Callable[..., R]:
-    """Let a command take groups of options, where Typer wants one parameter for each option."""
-    parameters: list[inspect.Parameter] = []
-    groups: dict[str, Any] = {}
-    for parameter in inspect.signature(command).parameters.values():
-        group = parameter.annotation
-        left_out: tuple[str, ...] = ()
-        for without in getattr(group, "__metadata__", ()):
-            if isinstance(without, Without):
-                group, left_out = group.__origin__, without.fields
-        if not hasattr(group, "_field_defaults"):
-            parameters.append(parameter)
-            continue
-        groups[parameter.name] = group
-        hints = get_type_hints(group)
-        parameters += [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hints[name], OPTIONS[name]]
-            )
-            for name, default in group._field_defaults.items()
-            if name not in left_out
-        ]
-
-    def gather(**values: Any) -> R:
-        settle_conflicts(values, click.get_current_context())
-        for name, group in groups.items():
-            values[name] = group(**{field: values.pop(field) for field in group._fields if field in values})
-        return command(**values)
-
-    gather.__name__, gather.__doc__ = command.__name__, command.__doc__
-    gather.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect.signature looks at it
-    gather.__annotations__ = {}
-    return gather
