@@ -40,7 +40,6 @@ text -s --system ! -s --system --system-file
 file --system-file ! --system-file -s --system
 before:jpeg|jpg|png|gif|webp -i --image !
 words:low,high,auto --image-detail ! --image-detail
-at: --messages ! --messages
 text -m --model ! -m --model
 text --max-tokens ! --max-tokens
 text -t --temperature ! -t --temperature
@@ -76,6 +75,12 @@ text --request-id ! --request-id
     case $1 in
         'ask' | 'stream' | 'json' | 'cost' | 'check') options+='
 - -n --no-stdin ! -n --no-stdin
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream') options+='
+at: --messages ! --messages --chat
+rather:json --chat ! --chat --messages
 ' ;;
     esac
     case $1 in
@@ -115,6 +120,11 @@ file -o --output ! -o --output
     case $1 in
         'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key set' | 'key status' | 'key delete') options+='
 text --base-url ! --base-url
+' ;;
+    esac
+    case $1 in
+        'json' | 'cost' | 'check' | 'map') options+='
+at: --messages ! --messages
 ' ;;
     esac
     case $1 in

@@ -9,9 +9,9 @@ function __qwen_cli_command --no-scope-shadowing
         case ''
             set subcommands ask stream json cost check map key sandbox
         case 'ask'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask --save -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask --save -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'stream'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --save -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --save -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'json'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'cost'
@@ -180,7 +180,6 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not _
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --system-file -s --system' -l system-file -r -F -d 'Add a system message from a file'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map' -s i -l image -x -k -a '(__qwen_cli_files before jpeg jpg png gif webp)' -d 'Add a JPEG, PNG, GIF or WEBP (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --image-detail' -l image-detail -x -a 'low high auto' -d 'How closely images are looked at'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Begin with this conversation'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given -m --model' -s m -l model -x -d 'Model'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --max-tokens' -l max-tokens -x -d 'Most tokens, reasoning included (1 or more)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given -t --temperature' -s t -l temperature -x -d 'Randomness of the answer (0…2)'
@@ -215,6 +214,8 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not _
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --dry-run --curl' -l dry-run -d 'Print the request body, send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --curl --dry-run' -l curl -d 'Print a curl command, send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Leave standard input alone'
+complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --messages --chat' -l messages -x -a '(__qwen_cli_at_files)' -d 'Begin with this conversation'
+complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --chat --messages' -l chat -x -k -a '(__qwen_cli_files rather json)' -d 'Continue the conversation in FILE'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --response-format --schema -x --code' -l choice -x -d 'Answer with one of these (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both calls' -d 'What to print'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given -r --show' -s r -d 'The same as --show reasoning'
@@ -226,6 +227,7 @@ complete -c qwen-cli -n '__qwen_cli_at ask cost check map; and not __qwen_cli_gi
 complete -c qwen-cli -n '__qwen_cli_at ask stream check; and not __qwen_cli_given --save' -l save -r -F -d 'Also write the raw response to FILE'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Replace FILE, once the result is whole'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'The API'
+complete -c qwen-cli -n '__qwen_cli_at json cost check map; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Begin with this conversation'
 complete -c qwen-cli -n '__qwen_cli_at json cost check; and not __qwen_cli_given --response-format --schema' -l choice -x -d 'Answer with one of these (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream' -l stream -d 'One chunk per line, as it arrives'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l pretty -d 'Indent the JSON'

@@ -112,7 +112,7 @@ def test_asking_needs_the_parser_and_httpx(qwen: Program, api: ApiServer) -> Non
     assert loaded.foreign <= PARSING | SENDING
     assert "httpx" in loaded.foreign
     assert loaded.among(NEVER) == set()
-    assert loaded.own.isdisjoint({"costs", "outline"})
+    assert loaded.own.isdisjoint({"costs", "outline", "request.chat", "request.checking"})
 
 
 def test_streaming_into_a_pipe_needs_the_reader_of_events_besides(qwen: Program, api: ApiServer) -> None:

@@ -288,6 +288,8 @@ def test_the_own_variable_of_the_base_url_wins_over_the_providers(qwen: Program,
 VALUES = {
     "system": ["--system", "x"],
     "system_file": ["--system-file", "x"],
+    "messages": ["--messages", '[{"role": "user", "content": "x"}]'],
+    "chat": ["--chat", "x"],
     "response_format": ["--response-format", "text"],
     "schema": ["--schema", "x"],
     "choice": ["--choice", "x"],

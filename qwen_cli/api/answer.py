@@ -28,6 +28,21 @@ class Answer:
     usage: JsonObject | None = None
     meta_usage: JsonObject | None = None
 
+    def as_message(self) -> JsonObject:
+        """The message in which the API wants it back: without its reasoning; each tool call has an id there."""
+        message: JsonObject = {"role": "assistant", "content": self.content}
+        if self.tool_calls:
+            message["content"] = self.content or None
+            message["tool_calls"] = [
+                {
+                    "id": call.id or f"call_{number}",
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for number, call in enumerate(self.tool_calls)
+            ]
+        return message
+
 
 _CALL_SIZE: Final = 64
 """Characters that a fragment counts for beside its arguments, lest empty ones are kept without end."""

@@ -2,6 +2,7 @@
 
 from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.options import (
+    ChatOptions,
     PreviewOptions,
     PrintingOptions,
     ReaskOptions,
@@ -20,6 +21,7 @@ def ask(
     words: Words = None,
     *,
     prompt: PromptOptions,
+    chat: ChatOptions,
     request: RequestOptions,
     show: ShowOptions,
     verdict: VerdictOptions,
@@ -31,16 +33,16 @@ def ask(
 ) -> None:
     """Print the answer, once it is whole.
 
-    The prompt is made of --prompt-file, each -f FILE, standard input, and the words, with a blank line between them. A
-    '-' among the words stands for standard input at that very place.
+    The prompt is --prompt-file, each -f FILE, standard input and the words, a blank line between them; the word '-' is
+    standard input at that place.
     """
-    from qwen_cli.cli.prepare import Asked, prepare, require_two_files, settle
+    from qwen_cli.cli.prepare import Asked, open_chat, prepare, require_different_files, settle
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
-    require_two_files(printing.output, saving.save)
+    require_different_files(output=printing.output, save=saving.save, chat=chat.chat)
     asked = Asked(show.wanted, show.code, verdict.allow_incomplete)
-    with open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=False, asked=asked)
+    with open_chat(chat, notes) as talk, open_output(printing.output) as output:
+        prepared = prepare(words, prompt, request, sending, preview, notes, stream=False, asked=asked, chat=talk)
         if prepared.print_preview(output):
             return
         with prepared.opened(reask=reasking.reask, save=saving.save) as exchange:
@@ -49,3 +51,5 @@ def ask(
             outcome = exchange.ask()
             print_outcome(outcome, output, exchange.expectation, show)
             settle(exchange, outcome.answers, outcome.judgement, usage=verdict.usage)
+            if talk is not None and outcome.judgement.allowed is None:
+                talk.add(prepared.body["messages"], outcome.answer)

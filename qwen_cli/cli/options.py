@@ -47,6 +47,12 @@ class ShowOptions(NamedTuple):
         return self.show if self.show in ("reasoning", "calls") else "content"
 
 
+class ChatOptions(NamedTuple):
+    """Which conversation is continued."""
+
+    chat: str | None = None
+
+
 class VerdictOptions(NamedTuple):
     """What is asked of an answer."""
 
@@ -194,6 +200,7 @@ OPTIONS: Mapping[str, Any] = {
             "--image-detail", type=types.Choice(IMAGE_DETAILS), help="How closely images are looked at"
         ),
         messages=_option("--messages", type=types.Json("messages"), help="Begin with this conversation"),
+        chat=_option("--chat", type=types.Path("json"), help="Continue the conversation in FILE"),
     ),
     **_panel(
         "Model and sampling",
@@ -311,6 +318,7 @@ OPTIONS: Mapping[str, Any] = {
 
 EXCLUSIVE = (
     ("system", "system_file"),
+    ("messages", "chat"),
     ("response_format", "schema", "choice"),
     ("choice", "code"),
     ("prediction", "prediction_file"),

@@ -2,25 +2,27 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
 from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
-from qwen_cli.cli.options import OPTIONS, VARIABLE_PREFIX, PreviewOptions
+from qwen_cli.cli.options import OPTIONS, VARIABLE_PREFIX, ChatOptions, PreviewOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import Output, saving
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import visible_json
 from qwen_cli.request.body import Body, RequestOptions, as_curl, as_json, build_fields
 from qwen_cli.request.inputs import Awaited, StandardInput
-from qwen_cli.request.prompt import STDIN, PromptOptions, read_parts
+from qwen_cli.request.prompt import STDIN, Parts, PromptOptions, read_parts
 
 if TYPE_CHECKING:
     from qwen_cli.api.answer import Answer
     from qwen_cli.api.checks import Expectation, Judgement
     from qwen_cli.api.exchange import Exchange
+    from qwen_cli.request.chat import Chat
 
 T = TypeVar("T")
 G = TypeVar("G", RequestOptions, PromptOptions)
@@ -92,6 +94,7 @@ def prepare(
     *,
     stream: bool,
     asked: Asked | None = None,
+    chat: "Chat | None" = None,
 ) -> Prepared:
     """Read and check all that the request is made of.
 
@@ -102,15 +105,27 @@ def prepare(
     awaited = claim_stdin(stdin, words or (), prompt, request)
     fields = build_fields(replace_awaited(request, lambda each: each.stand_in), stream=stream)
     expectation = expect(request, fields, asked or Asked())
-    endpoint, key, parts = prepare_sending(
-        sending, preview, lambda: read_parts(words or (), replace_awaited(prompt, lambda each: each.stand_in), stdin)
-    )
+
+    def read() -> Parts:
+        given = prompt if chat is None else prompt._replace(messages=chat.read())
+        parts = read_parts(words or (), replace_awaited(given, lambda each: each.stand_in), stdin)
+        if chat is not None:
+            chat.continued(parts)
+        return parts
+
+    endpoint, key, parts = prepare_sending(sending, preview, read)
     if awaited:
         value = awaited[0].parse(stdin.read())
         fields = build_fields(replace_awaited(request, lambda _: value), stream=stream)
         expectation = expect(request, fields, asked or Asked())
         parts = parts._replace(earlier=replace_awaited(prompt, lambda _: value).messages or [])
-    body = {"model": fields.pop("model"), "messages": parts.messages()} | fields
+    new = parts.new_messages()
+    if chat is not None:
+        if not (preview.dry_run or preview.curl):
+            # Not before standard input has ended: who writes it may be awaiting the same file.
+            chat.take_turn()
+        parts = chat.continued(parts._replace(earlier=chat.read()))
+    body = {"model": fields.pop("model"), "messages": parts.conversation(new)} | fields
     return Prepared(body, endpoint, key, sending, preview, notes, expectation)
 
 
@@ -195,10 +210,21 @@ def settle(exchange: "Exchange", answers: "Sequence[Answer]", judgement: "Judgem
         raise judgement.failure
 
 
-def require_two_files(output: str | None, save: str | None) -> None:
-    """InvalidUsage where result and raw response would replace each other."""
-    if output is not None and save is not None and os.path.realpath(output) == os.path.realpath(save):
-        raise InvalidUsage("--output and --save cannot be the same file")
+def require_different_files(**files: str | None) -> None:
+    """InvalidUsage where two of the options of these names would replace each other's file."""
+    given = {name: os.path.realpath(path) for name, path in files.items() if path is not None}
+    for (name, path), (other, same) in combinations(given.items(), 2):
+        if path == same:
+            raise InvalidUsage(f"--{name} and --{other} cannot be the same file")
+
+
+def open_chat(options: ChatOptions, notes: Notes) -> "AbstractContextManager[Chat | None]":
+    """The conversation that is continued, if any."""
+    if options.chat is None:
+        return nullcontext()
+    from qwen_cli.request.chat import Chat
+
+    return Chat(options.chat, notes)
 
 
 def note_unknown_variables(notes: Notes) -> None:

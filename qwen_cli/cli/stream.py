@@ -1,7 +1,15 @@
 """`qwen-cli stream`: print the answer as it arrives."""
 
 from qwen_cli.api.endpoint import SendingOptions
-from qwen_cli.cli.options import PreviewOptions, PrintingOptions, SaveOptions, ShowOptions, VerdictOptions, Words
+from qwen_cli.cli.options import (
+    ChatOptions,
+    PreviewOptions,
+    PrintingOptions,
+    SaveOptions,
+    ShowOptions,
+    VerdictOptions,
+    Words,
+)
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.request.body import RequestOptions
@@ -12,6 +20,7 @@ def stream(
     words: Words = None,
     *,
     prompt: PromptOptions,
+    chat: ChatOptions,
     request: RequestOptions,
     show: ShowOptions,
     verdict: VerdictOptions,
@@ -22,16 +31,16 @@ def stream(
 ) -> None:
     """Print the answer as it arrives.
 
-    The prompt is made of --prompt-file, each -f FILE, standard input, and the words, with a blank line between them. A
-    '-' among the words stands for standard input at that very place.
+    The prompt is --prompt-file, each -f FILE, standard input and the words, a blank line between them; the word '-' is
+    standard input at that place.
     """
-    from qwen_cli.cli.prepare import Asked, prepare, require_two_files, settle
+    from qwen_cli.cli.prepare import Asked, open_chat, prepare, require_different_files, settle
 
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
-    require_two_files(printing.output, saving.save)
+    require_different_files(output=printing.output, save=saving.save, chat=chat.chat)
     asked = Asked(show.wanted, show.code, verdict.allow_incomplete)
-    with open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=True, asked=asked)
+    with open_chat(chat, notes) as talk, open_output(printing.output) as output:
+        prepared = prepare(words, prompt, request, sending, preview, notes, stream=True, asked=asked, chat=talk)
         if prepared.print_preview(output):
             return
         with prepared.opened(save=saving.save) as exchange:
@@ -40,7 +49,7 @@ def stream(
             from qwen_cli.cli.printing import print_stream, print_tool_calls
 
             expectation = exchange.expectation
-            reader = ChunkReader(keep_content=expectation.needs_content)
+            reader = ChunkReader(keep_content=expectation.needs_content or talk is not None)
             wanted = ["content", "reasoning"] if show.both else [show.wanted]
             deltas = (delta for _, delta in exchange.chunks(reader, wanted))
             text = print_stream(deltas, output, show, is_held_back=expectation.selects)
@@ -51,3 +60,5 @@ def stream(
                 text.end()
             print_tool_calls([] if expectation.selects else answer.tool_calls, text, show)
             settle(exchange, [answer], judgement, usage=verdict.usage)
+            if talk is not None and judgement.allowed is None:
+                talk.add(prepared.body["messages"], answer)

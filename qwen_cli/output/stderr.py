@@ -70,9 +70,9 @@ class Notes:
             complain(message)
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator["Wait"]:
+    def waiting(self, what: str, *, patience: float = 30.0) -> Iterator["Wait"]:
         """Until the block, or its wait, is over: show a spinner on a terminal, elsewhere say once that it lasts."""
-        wait = Wait(what, self)
+        wait = Wait(what, self, patience=patience)
         if not self.quiet:
             wait.begin(spinning=is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb")
         try:

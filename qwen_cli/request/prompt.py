@@ -37,16 +37,22 @@ class Parts(NamedTuple):
 
     def messages(self) -> list[Message]:
         """The conversation that is asked about, once standard input is read; InvalidUsage where it asks nothing."""
+        return self.conversation(self.new_messages())
+
+    def new_messages(self) -> list[Message]:
+        """The user message, once standard input is read; none where it would be empty."""
         image_urls = [self._image_from_stdin() if url is None else url for url in self.image_urls]
         typed = self.stdin.read() if None in self.pieces else None
         text = join_pieces([typed or "" if piece is None else piece for piece in self.pieces])
-        if not (text or image_urls or self.earlier):
-            raise _nothing_to_ask()
-        if typed == "":
+        if typed == "" and (text or image_urls or self.earlier):
             self.stdin.note_emptiness()
-        messages = [] if self.system is None else [{"role": "system", "content": self.system}]
-        images = [_image_part(url, self.image_detail) for url in image_urls]
-        return messages + self.earlier + user_messages(text, images)
+        return user_messages(text, [_image_part(url, self.image_detail) for url in image_urls])
+
+    def conversation(self, new: list[Message]) -> list[Message]:
+        """The system message, what was said before, and the new messages; InvalidUsage where nothing is asked."""
+        if not (new or self.earlier):
+            raise _nothing_to_ask()
+        return ([] if self.system is None else [{"role": "system", "content": self.system}]) + self.earlier + new
 
     def _image_from_stdin(self) -> str:
         return _image_data(self.stdin.read_bytes(), "standard input")

@@ -1,0 +1,142 @@
+"""A conversation in a file that grows: read, asked about and replaced by one process at a time."""
+
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from qwen_cli import signals
+from qwen_cli.api.answer import Answer
+from qwen_cli.errors import InvalidUsage, LocalError
+from qwen_cli.output.files import AtomicFile
+from qwen_cli.output.stderr import Notes
+from qwen_cli.output.terminal import encode
+from qwen_cli.request.checking import OutsideLimitsError, check_field
+from qwen_cli.request.inputs import PATIENCE, decode_text, load_json_from, read_file
+from qwen_cli.request.prompt import STDIN, Message, Parts
+
+
+class Chat:
+    """The conversation in the file at `path`. Used as a context: what was added counts when the block succeeds.
+
+    After any failure the file stands as it was. The lock is on the file itself, so that nothing is left beside it; who
+    gets it looks whether the file has been replaced meanwhile. A file that is missing is made empty, to be locked, and
+    removed again after a failure.
+    """
+
+    def __init__(self, path: str, notes: Notes) -> None:
+        if path == STDIN:
+            raise InvalidUsage("--chat takes the name of a file, since it writes to it")
+        self._path = path
+        self._notes = notes
+        self._locked: int | None = None
+        self._is_made = False
+        self._new: AtomicFile | None = None
+        self._has_grown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._new is not None and self._has_grown:
+                self._new.commit()
+        finally:
+            if self._new is not None:
+                self._new.discard()
+            self._remove_made()
+            if self._locked is not None:
+                os.close(self._locked)
+
+    def continued(self, parts: Parts) -> Parts:
+        """The parts without a system message that has been said; InvalidUsage where it has begun with another."""
+        if not parts.earlier or parts.system is None:
+            return parts
+        if parts.earlier[0] != {"role": "system", "content": parts.system}:
+            raise InvalidUsage(
+                f"{self._path} has begun without this system message", advice="leave it out, or begin another file"
+            )
+        return parts._replace(system=None)
+
+    def read(self) -> list[Message]:
+        """What has been said so far: nothing where the file is missing or empty; LocalError where it is none."""
+        try:
+            if not stat.S_ISREG(os.stat(self._path).st_mode):
+                raise LocalError(f"{self._path} is no regular file, as a conversation has to be")
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError):
+            pass  # said by who opens it
+        text = decode_text(read_file(self._path), self._path)
+        if not text.strip():
+            return []
+        messages = load_json_from(self._path, text)
+        try:
+            check_field("messages", messages)
+        except OutsideLimitsError as error:
+            raise LocalError(f"{self._path} is no conversation: {error.message}") from None
+        return list(messages)
+
+    def take_turn(self) -> None:
+        """Wait until no other process continues it; none does from now on. LocalError where it cannot be replaced."""
+        signals.before_dying(self._remove_made)
+        try:
+            while self._locked is None:
+                self._locked = self._lock()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "this is no name of a file"
+            raise LocalError(f"cannot write {self._path}: {reason}") from error
+        self._new = AtomicFile(self._path)
+
+    def _lock(self) -> int | None:
+        """The descriptor of the file, locked; None if another file has taken its place by then."""
+        descriptor, made = self._open()
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with self._notes.waiting(f"waiting for who else continues {self._path}", patience=PATIENCE):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if self._is_at_path(descriptor):
+                self._is_made = made
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+    def _open(self) -> tuple[int, bool]:
+        """The descriptor of the file, and whether it was missing."""
+        while True:
+            with suppress(FileNotFoundError):
+                return os.open(self._path, os.O_RDWR), False
+            with suppress(FileExistsError):
+                target = os.path.realpath(self._path)
+                return os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+
+    def _is_at_path(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def _remove_made(self) -> None:
+        """Remove the file that was made to be locked, unless the conversation is in its place."""
+        if self._is_made and self._locked is not None:
+            with suppress(OSError):
+                if self._is_at_path(self._locked):
+                    os.unlink(os.path.realpath(self._path))
+
+    def add(self, asked: Sequence[Message], answer: Answer) -> None:
+        """Have the file hold what was asked, all of it, and the answer."""
+        assert self._new is not None
+        lines = ",\n".join(json.dumps(message, ensure_ascii=False) for message in [*asked, answer.as_message()])
+        self._new.write(encode(f"[\n{lines}\n]\n"))
+        self._has_grown = True
