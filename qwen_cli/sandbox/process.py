@@ -100,10 +100,10 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
     except FileNotFoundError:
         # With a path it may as well be the script's interpreter that is missing.
         reason = "no such file, or its interpreter is missing" if "/" in command[0] else "command not found"
-        complain(f"{command[0]}: {reason}")
+        complain(without_keys(f"{command[0]}: {reason}"))
         return _NOT_FOUND
     except OSError as error:
-        complain(f"{command[0]}: {error.strerror}")
+        complain(without_keys(f"{command[0]}: {error.strerror}"))
         return _NOT_EXECUTABLE
     finally:
         for signum, handler in previous.items():
