@@ -993,6 +993,12 @@ def test_says_when_the_command_cannot_start(tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
+def test_a_key_in_the_place_of_the_command_is_not_shown() -> None:
+    done = sandboxed("sk-0123456789abcdefABCDEF")
+    assert done.returncode == 127
+    assert "0123456789" not in done.stderr
+
+
 def test_the_command_inherits_the_three_streams_and_its_signals() -> None:
     code = (
         "import signal, sys; sys.stderr.write(sys.stdin.read()); "
