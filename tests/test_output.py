@@ -133,7 +133,7 @@ def test_control_characters_are_spelled_out(text: str, shown: str) -> None:
 
 @given(st.text())
 def test_foreign_text_in_a_message_is_one_line_of_bounded_length(text: str) -> None:
-    line = one_line(text, most=50)
+    line = one_line(text, max_length=50)
     assert len(line.splitlines()) <= 1
     assert len(line) <= 51
 

@@ -8,7 +8,7 @@ from qwen_cli.api.members import JsonObject, as_object, member, parse_json
 from qwen_cli.api.tool_calls import CallReader, ToolCall, calls_in
 from qwen_cli.errors import ProtocolError
 
-MOST_KEPT: Final = 64 << 20
+MAX_KEPT: Final = 64 << 20
 """Characters: the most that is kept of a stream, which is printed as it comes but for what is judged at its end."""
 
 
@@ -130,8 +130,8 @@ class ChunkReader:
 
     def _count(self, size: int) -> None:
         self._size += size
-        if self._size > MOST_KEPT:
-            raise ProtocolError(f"what has to be kept of the stream is more than {MOST_KEPT >> 20} MiB")
+        if self._size > MAX_KEPT:
+            raise ProtocolError(f"what has to be kept of the stream is more than {MAX_KEPT >> 20} MiB")
 
     def finish(self) -> Answer:
         """The answer so far; its content only if it was to be kept."""

@@ -158,8 +158,8 @@ def find_choice(content: str, choices: Sequence[str]) -> str | None:
 
 
 def _no_choice(choices: Sequence[str]) -> str:
-    shown = ", ".join(choices[:_MOST_SHOWN]) + (", …" if len(choices) > _MOST_SHOWN else "")
+    shown = ", ".join(choices[:_MAX_SHOWN]) + (", …" if len(choices) > _MAX_SHOWN else "")
     return f"the answer is none of the choices: {shown}"
 
 
-_MOST_SHOWN: Final = 10
+_MAX_SHOWN: Final = 10

@@ -30,12 +30,12 @@ def _figure(source: JsonObject, name: str) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProtocolError(f"{name} is not a number but {kind_of(value)}")
     figure = Decimal(repr(value))
-    if not figure.is_finite() or figure.adjusted() > _MOST_DIGITS:
+    if not figure.is_finite() or figure.adjusted() > _MAX_DIGITS:
         raise ProtocolError(f"{name} is too large a number")
     return figure
 
 
-_MOST_DIGITS: Final = 100
+_MAX_DIGITS: Final = 100
 """Digits before the point: what is printed as a plain decimal has to end somewhere."""
 
 

@@ -9,7 +9,7 @@ from jsonschema_rs import RegexOptions, ValidationError, validator_for
 from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage
 
-_MOST_TOLD: Final = 2
+_MAX_TOLD: Final = 2
 _LONGEST: Final = 160
 
 
@@ -29,8 +29,8 @@ def compile_schema(schema: dict[str, Any], name: str) -> Callable[[Any], str | N
             errors = list(validator.iter_errors(value))
         except ValueError as error:  # nested deeper than the validator goes, or a lone surrogate
             return f"it cannot be checked ({str(error).partition(' in position')[0]})"
-        told = [f"{_place(error.instance_path)}: {_shortened(error.message)}" for error in errors[:_MOST_TOLD]]
-        rest = [f"and {len(errors) - _MOST_TOLD} more"] if len(errors) > _MOST_TOLD else []
+        told = [f"{_place(error.instance_path)}: {_shortened(error.message)}" for error in errors[:_MAX_TOLD]]
+        rest = [f"and {len(errors) - _MAX_TOLD} more"] if len(errors) > _MAX_TOLD else []
         return "; ".join(told + rest) or None
 
     return find_misfit

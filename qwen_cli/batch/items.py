@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from qwen_cli.api import json_text
 from qwen_cli.errors import LocalError
-from qwen_cli.request.inputs import MOST_BYTES, decode_text, load_json
+from qwen_cli.request.inputs import MAX_BYTES, decode_text, load_json
 
 _BLOCK: Final = 1 << 16
 
@@ -38,7 +38,7 @@ class Item(NamedTuple):
 def parse_item(number: int, data: bytes | None, *, jsonl: bool) -> Item:
     """Understand what was read; LocalError where it is too long (None), no text, or not the object it should be."""
     if data is None:
-        raise LocalError(f"it is larger than {MOST_BYTES >> 20} MiB, the most that is read")
+        raise LocalError(f"it is larger than {MAX_BYTES >> 20} MiB, the most that is read")
     text = decode_text(data, "it")
     item = Item(number, text)
     if not jsonl or item.is_blank:
@@ -62,7 +62,7 @@ class Source:
         self._number = 0
 
     def read(self) -> tuple[int, bytes | None] | None:
-        """The next item's number and bytes (None for one beyond `MOST_BYTES`); None at the end. Waits for input."""
+        """The next item's number and bytes (None for one beyond `MAX_BYTES`); None at the end. Waits for input."""
         data = next(self._items, _END)
         if data is _END:
             return None
@@ -94,15 +94,15 @@ class Source:
             while len(lines) > 1:
                 size += len(lines[0])
                 pieces.append(lines.popleft())
-                yield b"".join(pieces) if size <= MOST_BYTES else None
+                yield b"".join(pieces) if size <= MAX_BYTES else None
                 pieces, size = [], 0
             size += len(lines[0])
-            if size <= MOST_BYTES:
+            if size <= MAX_BYTES:
                 pieces.append(lines[0])
             else:
                 pieces = []  # only its end is still looked for
         if size:
-            yield b"".join(pieces) if size <= MOST_BYTES else None
+            yield b"".join(pieces) if size <= MAX_BYTES else None
 
     def _read_block(self) -> bytes:
         while True:

@@ -11,7 +11,7 @@ from qwen_cli.api.costs import Total
 from qwen_cli.errors import CredentialsError, NetworkError, ProtocolError, QwenError
 from qwen_cli.output.stderr import Notes
 
-_MOST_TOLD: Final = 10
+_MAX_TOLD: Final = 10
 """Failures of one status that are told; more of them would only hide the others."""
 
 
@@ -74,9 +74,9 @@ class Tally:
         with self._lock:
             self._told[status] += 1
             told = self._told[status]
-        if told <= _MOST_TOLD:
+        if told <= _MAX_TOLD:
             self._notes.tell(f"item {outcome.number}: {outcome.failure}")
-        if told == _MOST_TOLD:
+        if told == _MAX_TOLD:
             self._notes.tell(f"further items that fail with status {status} are counted, not told")
 
     def summary(self) -> str:

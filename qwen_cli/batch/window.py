@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-_MOST_ITEMS: Final = 1024
+_MAX_ITEMS: Final = 1024
 """Items that may be under way or waiting for an older one: enough to go on beside an answer that takes long."""
 
-_MOST_BYTES: Final = 32 << 20
+_MAX_BYTES: Final = 32 << 20
 """Bytes of results that wait for an older one before nothing new is started."""
 
 
@@ -29,7 +29,7 @@ class Window:
         """Wait until one more item may be started; False once it is closed."""
         with self._changed:
             while not self._is_closed and (
-                self._entered - self._written >= _MOST_ITEMS or (self._bytes > _MOST_BYTES and self._ready)
+                self._entered - self._written >= _MAX_ITEMS or (self._bytes > _MAX_BYTES and self._ready)
             ):
                 self._changed.wait()
             self._entered += 1

@@ -25,7 +25,7 @@ def ask(
     request: RequestOptions,
     show: ShowOptions,
     verdict: VerdictOptions,
-    reasking: ReaskOptions,
+    reask: ReaskOptions,
     saving: SaveOptions,
     printing: PrintingOptions,
     sending: SendingOptions,
@@ -45,7 +45,7 @@ def ask(
         prepared = prepare(words, prompt, request, sending, preview, notes, stream=False, asked=asked, chat=talk)
         if prepared.print_preview(output):
             return
-        with prepared.opened(reask=reasking.reask, save=saving.save) as exchange:
+        with prepared.opened(reask=reask.reask, save=saving.save) as exchange:
             from qwen_cli.cli.printing import print_outcome
 
             outcome = exchange.ask()

@@ -22,9 +22,9 @@ def check(
     *,
     prompt: PromptOptions,
     request: RequestOptions,
-    reasking: ReaskOptions,
+    reask: ReaskOptions,
     saving: SaveOptions,
-    telling: CheckOptions,
+    display: CheckOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> int:
@@ -37,13 +37,13 @@ def check(
 
     if request.choice or request.schema or request.response_format:
         raise InvalidUsage("check asks for yes or no: it takes no --choice, --schema or --response-format")
-    notes = Notes(quiet=telling.quiet, verbose=telling.verbose)
+    notes = Notes(quiet=display.quiet, verbose=display.verbose)
     request = request._replace(choice=[YES, NO])
     with open_output(None) as output:
         prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
         if prepared.print_preview(output):
             return 0
-        with prepared.opened(reask=reasking.reask, save=saving.save) as exchange:
+        with prepared.opened(reask=reask.reask, save=saving.save) as exchange:
             outcome = exchange.ask()
-            settle(exchange, outcome.answers, outcome.judgement, usage=telling.usage)
+            settle(exchange, outcome.answers, outcome.judgement, usage=display.usage)
     return 0 if outcome.judgement.text == YES else STATUS_OF_NO

@@ -25,7 +25,7 @@ def cost(
     cost: CostOptions,
     prompt: PromptOptions,
     request: RequestOptions,
-    reasking: ReaskOptions,
+    reask: ReaskOptions,
     printing: PrintingOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
@@ -53,7 +53,7 @@ def cost(
             prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
             if prepared.print_preview(output):
                 return
-            with prepared.opened(reask=reasking.reask) as exchange:
+            with prepared.opened(reask=reask.reask) as exchange:
                 figures = costs.sum_of(exchange.ask().answers)
         output.write(encode(costs.as_json(figures) if cost.json else costs.lines(figures)))
 

@@ -137,12 +137,12 @@ class Seconds(OneValue):
 
     name = "seconds"
     metavar = "SECONDS"
-    MOST = 1_000_000
+    MAX = 1_000_000
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = as_number(str(value))
-        if number is None or not 0 < number <= self.MOST:
-            self.fail(f"{shown(value)} is not a number of seconds above 0 (and at most {self.MOST})", param, ctx)
+        if number is None or not 0 < number <= self.MAX:
+            self.fail(f"{shown(value)} is not a number of seconds above 0 (and at most {self.MAX})", param, ctx)
         return float(number)
 
 

@@ -23,25 +23,25 @@ def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation"
     print_answer(outcome.answer, outcome.judgement.text, calls, output, showing)
 
 
-def print_answer(answer: Answer, text: str, calls: Sequence[ToolCall], output: Output, showing: ShowOptions) -> None:
+def print_answer(answer: Answer, text: str, calls: Sequence[ToolCall], output: Output, show: ShowOptions) -> None:
     """Print the text that a whole answer comes to, then tool calls, a line each."""
-    printed = TextOutput(output, end_line=not showing.no_newline)
-    if showing.both:
+    printed = TextOutput(output, end_line=not show.no_newline)
+    if show.both:
         beside = ReasoningOutput()
         beside.write(answer.reasoning)
         beside.end()
     printed.write(text)
     printed.end()
-    print_tool_calls(calls, printed, showing)
+    print_tool_calls(calls, printed, show)
 
 
 def print_stream(
-    deltas: Iterable[Delta], output: Output, showing: ShowOptions, *, is_held_back: bool = False
+    deltas: Iterable[Delta], output: Output, show: ShowOptions, *, is_held_back: bool = False
 ) -> TextOutput:
     """Print the wanted text piece by piece, or none yet; the rest follows even when the stream breaks off."""
-    text = TextOutput(output, end_line=not showing.no_newline)
-    beside = ReasoningOutput() if showing.both else None
-    wanted = "" if is_held_back else showing.wanted
+    text = TextOutput(output, end_line=not show.no_newline)
+    beside = ReasoningOutput() if show.both else None
+    wanted = "" if is_held_back else show.wanted
     try:
         for delta in deltas:
             if beside is not None and delta.reasoning:
@@ -59,9 +59,9 @@ def print_stream(
     return text
 
 
-def print_tool_calls(calls: Sequence[ToolCall], text: TextOutput, showing: ShowOptions) -> None:
+def print_tool_calls(calls: Sequence[ToolCall], text: TextOutput, show: ShowOptions) -> None:
     """Print the tool calls, a line each, where they are wanted or stand for the content."""
-    if showing.wanted != "reasoning":
+    if show.wanted != "reasoning":
         for call in calls:
             text.line(call.as_json())
     text.flush()

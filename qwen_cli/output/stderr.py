@@ -45,7 +45,7 @@ def complain(message: str) -> None:
     for secret in _withheld:
         message = message.replace(secret, REDACTED)
     with suppress(OSError):
-        line = f"qwen-cli: {one_line(message, most=4000)}\n".encode(errors="backslashreplace")
+        line = f"qwen-cli: {one_line(message, max_length=4000)}\n".encode(errors="backslashreplace")
         screen.write(STDERR, line, "note")
 
 

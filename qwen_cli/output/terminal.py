@@ -30,10 +30,10 @@ def visible_json(text: str) -> str:
     return _CONTROLS.sub(lambda control: " " if control[0] == "\r" else f"\\u{ord(control[0]):04x}", text)
 
 
-def one_line(text: str, *, most: int = 1000) -> str:
+def one_line(text: str, *, max_length: int = 1000) -> str:
     """Foreign text made fit for a message: no line break, nothing to obey, no flood."""
     line = visible(_BREAKS.sub(" ", text)).strip()
-    return line if len(line) <= most else line[:most] + "…"
+    return line if len(line) <= max_length else line[:max_length] + "…"
 
 
 def keep_standard_streams() -> None:

@@ -12,7 +12,7 @@ from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage, LocalError
 from qwen_cli.output.stderr import complain
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 """The largest file or standard input that is read: far more than the model can take, less than the memory."""
 
 READ_ONCE = "standard input can be read only once"
@@ -22,7 +22,7 @@ PATIENCE = 3.0
 
 
 def read_file(path: str) -> bytes:
-    """The file's bytes; LocalError when it cannot be read or is larger than `MOST_BYTES`."""
+    """The file's bytes; LocalError when it cannot be read or is larger than `MAX_BYTES`."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -44,8 +44,8 @@ def _read_all(descriptor: int, name: str) -> bytes:
         if not piece:
             return bytes(data)
         data += piece
-        if len(data) > MOST_BYTES:
-            raise LocalError(f"{name} is larger than {MOST_BYTES >> 20} MiB, the most that is read")
+        if len(data) > MAX_BYTES:
+            raise LocalError(f"{name} is larger than {MAX_BYTES >> 20} MiB, the most that is read")
 
 
 def read_text(path: str) -> str:

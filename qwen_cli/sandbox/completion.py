@@ -57,11 +57,11 @@ def tokens(text: str) -> Iterator[str]:
     return (match.group() for match in _TOKEN.finditer(text))
 
 
-def _measure(text: str, most: float) -> tuple[str, int, bool]:
+def _measure(text: str, max_tokens: float) -> tuple[str, int, bool]:
     """The text cut to its first `most` tokens, their number, and whether anything was cut off."""
     number = end = 0
     for match in _TOKEN.finditer(text):
-        if number + 1 > most:
+        if number + 1 > max_tokens:
             return text[:end], number, True
         number += 1
         end = match.end()
