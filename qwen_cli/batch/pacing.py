@@ -41,6 +41,7 @@ class Rate:
         self._rate: float | None = None
         self._rate_set_at = now
         self._is_probing = False
+        self._follows_failure = False
         self._failed_rounds = 0
         self._next_at = now
 
@@ -98,12 +99,14 @@ class Rate:
         passed = self._sent - self._refused
         if passed > 0:
             self._rate = passed / elapsed
-            self._is_probing = False
+            # A round in which a failure of the service ended says little of what it allows.
+            self._is_probing = self._follows_failure
+            self._follows_failure = False
             self._failed_rounds = 0
         else:
             self._failed_rounds += 1
             self._rate = min(self._rate or _UNLIMITED, 1 / elapsed)
-            self._is_probing = True
+            self._is_probing = self._follows_failure = True
         self._rate_set_at = self._round_began = self._next_at = now
         self._sent = 0
         self._resume_at = None
