@@ -31,10 +31,10 @@ def ask(
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> None:
-    """Print the answer, once it is whole.
+    """Print the answer once it is complete.
 
-    The prompt is --prompt-file, each -f FILE, standard input and the words, a blank line between them; the word '-' is
-    standard input at that place.
+    The prompt is made of --prompt-file, each -f FILE, standard input and the words, with blank lines between them. A
+    '-' stands for standard input.
     """
     from qwen_cli.cli.prepare import Asked, open_chat, prepare, require_different_files, settle
 

@@ -30,7 +30,7 @@ def check(
 ) -> int:
     """Answer yes or no with the exit status.
 
-    It is 0 for yes and 10 for no; anything else is trouble. Nothing is printed. The question is put together as the
+    The status is 0 for yes and 10 for no; anything else is a failure. Nothing is printed. The question is made as the
     prompt of 'qwen-cli ask'.
     """
     from qwen_cli.cli.prepare import prepare, settle

@@ -30,7 +30,7 @@ COMMANDS: Table = {
     "sandbox": "sandbox.sandbox",
 }
 
-SUMMARIES = {"key": "Store, show the source of, or delete the API key."}
+SUMMARIES = {"key": "Store, check or delete the API key."}
 """What a group of commands is for; a command says so itself."""
 
 
@@ -105,7 +105,7 @@ def build() -> Commands:
         callback=show_version,
         help="Show the version and exit.",
     )
-    return Commands(COMMANDS, name="qwen-cli", help="Ask Qwen one thing, and print the answer.", params=[version])
+    return Commands(COMMANDS, name="qwen-cli", help="Ask a language model from the command line.", params=[version])
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -30,10 +30,10 @@ def cost(
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> None:
-    """Print what a request, saved answers or the account cost.
+    """Print what a request, saved responses or the account cost.
 
-    The figures are lines of name, tab and value; '-' is what the server did not give. The answer itself is not printed.
-    With --saved, the operands are files of saved output of 'qwen-cli json'; '-', or none, is standard input.
+    Each line is a name, a tab and a value, which is '-' if the server did not send it. The answer is not printed.
+    With --saved, the arguments are files with responses saved by 'qwen-cli json'; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
 

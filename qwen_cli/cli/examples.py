@@ -49,11 +49,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Command path -> command lines that work as pasted."""
 
 _VARIABLES = """\
-Long options have a variable, QWEN_CLI_ and the name: QWEN_CLI_MAX_TOKENS=500.
-The flag wins; an empty variable counts as unset."""
+Each long option can be set by a variable, such as QWEN_CLI_MAX_TOKENS=500.
+The option takes precedence; an empty variable counts as unset."""
 
 FOOTERS: Mapping[str, str] = {
-    "qwen-cli": "'qwen-cli COMMAND --help' tells the rest, and 'man qwen-cli' all of it.",
+    "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
     "qwen-cli ask": _VARIABLES,
     "qwen-cli stream": _VARIABLES,
     "qwen-cli json": _VARIABLES,

@@ -57,14 +57,22 @@ class Command(WritingHelp, TyperCommand):
         width = min(_WIDEST, max(len(flags) for records in groups.values() for flags, _ in records))
         for panel, records in groups.items():
             with formatter.section(panel):
-                formatter.write_dl([(flags.ljust(width), text) for flags, text in records], col_max=_WIDEST)
+                room = formatter.width - formatter.current_indent
+                rows = [_row(flags.ljust(width), text, room) for flags, text in records]
+                formatter.write_dl(rows, col_max=_WIDEST)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, ctx.command_path)
 
 
 _WIDEST: Final = 30
-"""Columns of the flags; what is wider has its help on the next line."""
+"""Columns of the flags."""
+
+
+def _row(flags: str, text: str, room: int) -> tuple[str, str]:
+    """Flags and help of an option; the help of wide flags follows them, or is on the next line if it does not fit."""
+    is_wide_and_fits = _WIDEST < len(flags) <= room - len(text) - 2
+    return (f"{flags}  {text}", "") if is_wide_and_fits else (flags, text)
 
 
 def _short_flags(option: click.Option, flags: str) -> str:

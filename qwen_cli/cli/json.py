@@ -29,9 +29,9 @@ def json(
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> None:
-    """Print the response as JSON, as it came.
+    """Print the response as JSON.
 
-    The prompt is put together as for 'qwen-cli ask'. With --stream, each chunk is a line.
+    The body is printed as it came. The prompt is made as for 'qwen-cli ask'. With --stream, each chunk is a line.
     """
     from qwen_cli.cli.prepare import Asked, prepare, settle
 

@@ -9,7 +9,7 @@ from qwen_cli.output.stderr import Notes
 def set_key(*, where: EndpointOptions) -> None:
     """Store the API key in the OS keyring.
 
-    It is typed at a hidden prompt, or read from standard input where that is no terminal.
+    The key is typed at a hidden prompt, or read from standard input if that is not a terminal.
     """
     from qwen_cli.api.credentials import require_keyring, store_key
     from qwen_cli.api.endpoint import parse_endpoint
@@ -23,9 +23,9 @@ def set_key(*, where: EndpointOptions) -> None:
 
 
 def show_status(*, where: EndpointOptions) -> int:
-    """Say which key is used and where it comes from.
+    """Show which key is used and where it comes from.
 
-    The exit status is 3 when there is none.
+    The exit status is 3 if there is none.
     """
     from qwen_cli.api.costs import lines
     from qwen_cli.api.credentials import NO_SOURCE, describe

@@ -48,11 +48,11 @@ def map(  # noqa: A001 -- the command's name
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> int:
-    """Print an answer for every line of standard input, in the same order.
+    """Print one answer per line of standard input, in order.
 
-    '{}' in the prompt, -s, -f, -i and -o stands for the line; without one in what is asked, the line is the last part
-    of the prompt. An answer is printed on one line: backslash, newline, carriage return and tab become \\\\, \\n, \\r
-    and \\t. A failing item leaves its line empty; the others go on, and the exit status is 11.
+    '{}' in the prompt, -s, -f, -i and -o stands for the line; without it, the line is the last part of the prompt. An
+    answer is printed on one line: backslash, newline, carriage return and tab become \\\\, \\n, \\r and \\t. If an item
+    fails, its line is empty, the others go on, and the exit status is 11.
     """
     import gc
     from decimal import Decimal

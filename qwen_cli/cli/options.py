@@ -190,73 +190,77 @@ def _panel(name: str, **options: Any) -> Mapping[str, Any]:
 OPTIONS: Mapping[str, Any] = {
     **_panel(
         "Prompt",
-        file=_option("-f", "--file", type=types.Path(), help="Put FILE before the prompt (repeatable)"),
-        prompt_file=_option("--prompt-file", type=types.Path(), help="Begin with FILE, without its #! line"),
-        no_stdin=_option("-n", "--no-stdin", help="Leave standard input alone"),
+        file=_option("-f", "--file", type=types.Path(), help="Add FILE to the prompt (repeatable)"),
+        prompt_file=_option("--prompt-file", type=types.Path(), help="Read the prompt from FILE, skip its #! line"),
+        no_stdin=_option("-n", "--no-stdin", help="Do not read standard input"),
         system=_option("-s", "--system", type=types.Text(), help="Add a system message"),
-        system_file=_option("--system-file", type=types.Path(), help="Add a system message from a file"),
+        system_file=_option("--system-file", type=types.Path(), help="Read the system message from FILE"),
         image=_option("-i", "--image", type=types.Path("image"), help="Add a JPEG, PNG, GIF or WEBP (repeatable)"),
         image_detail=_option(
-            "--image-detail", type=types.Choice(IMAGE_DETAILS), help="How closely images are looked at"
+            "--image-detail", type=types.Choice(IMAGE_DETAILS), help="Set how closely images are examined"
         ),
-        messages=_option("--messages", type=types.Json("messages"), help="Begin with this conversation"),
+        messages=_option("--messages", type=types.Json("messages"), help="Start with these earlier messages"),
         chat=_option("--chat", type=types.Path("json"), help="Continue the conversation in FILE"),
     ),
     **_panel(
         "Model and sampling",
         model=_option("-m", "--model", type=types.Text("ID"), default=MODEL, help="Model"),
-        max_tokens=_number("--max-tokens", help="Most tokens, reasoning included"),
-        temperature=_number("-t", "--temperature", help="Randomness of the answer"),
-        top_p=_number("--top-p", help="Nucleus sampling"),
-        stop=_option("--stop", type=types.Text(), help=f"End before this text (up to {STOP_SEQUENCES} times)"),
-        seed=_number("--seed", help="Sample the same way again"),
-        frequency_penalty=_number("--frequency-penalty", help="Against frequent tokens"),
-        presence_penalty=_number("--presence-penalty", help="Against tokens used before"),
-        logit_bias=_option("--logit-bias", type=types.LogitBias(), help="Bias token ids; or JSON, @FILE (repeatable)"),
-        logprobs=_option("--logprobs/--no-logprobs", help="Ask for log probabilities"),
-        top_logprobs=_number("--top-logprobs", help="Likeliest tokens; needs --logprobs"),
-        reasoning_effort=_option("--reasoning-effort", type=types.Choice(REASONING_EFFORTS), help="How long to think"),
+        max_tokens=_number("--max-tokens", help="Limit tokens, reasoning included"),
+        temperature=_number("-t", "--temperature", help="Set the sampling temperature"),
+        top_p=_number("--top-p", help="Set nucleus sampling"),
+        stop=_option("--stop", type=types.Text(), help=f"Stop before this text (up to {STOP_SEQUENCES} times)"),
+        seed=_number("--seed", help="Seed the sampling"),
+        frequency_penalty=_number("--frequency-penalty", help="Penalise frequent tokens"),
+        presence_penalty=_number("--presence-penalty", help="Penalise tokens used before"),
+        logit_bias=_option("--logit-bias", type=types.LogitBias(), help="Bias tokens; also JSON, @FILE (repeatable)"),
+        logprobs=_option("--logprobs/--no-logprobs", help="Request log probabilities"),
+        top_logprobs=_number("--top-logprobs", help="Add N likeliest; needs --logprobs"),
+        reasoning_effort=_option(
+            "--reasoning-effort", type=types.Choice(REASONING_EFFORTS), help="Set how long to think"
+        ),
         response_format=_option(
-            "--response-format", type=types.Json("response_format", RESPONSE_FORMATS), help="Format of the answer"
+            "--response-format",
+            type=types.Json("response_format", RESPONSE_FORMATS),
+            help="Set the format of the answer",
         ),
-        schema=_option("--schema", type=types.Path("json"), help="Answer in JSON that fits this schema"),
+        schema=_option("--schema", type=types.Path("json"), help="Require JSON that fits this schema"),
         choice=_option(
-            "--choice", from_variable=False, type=types.Text(), help="Answer with one of these (repeatable)"
+            "--choice", from_variable=False, type=types.Text(), help="Require one of these answers (repeatable)"
         ),
-        tools=_option("--tools", type=types.Json("tools"), help="Functions that the model may call"),
+        tools=_option("--tools", type=types.Json("tools"), help="Offer these functions to the model"),
         tool_choice=_option(
-            "--tool-choice", type=types.Json("tool_choice", TOOL_CHOICES, names=NAME), help="Which tool to call"
+            "--tool-choice", type=types.Json("tool_choice", TOOL_CHOICES, names=NAME), help="Select the tool to call"
         ),
         parallel_tool_calls=_option(
             "--parallel-tool-calls/--no-parallel-tool-calls", help="Allow several tool calls at once"
         ),
-        prediction=_option("--prediction", type=types.Text(), help="What much of the answer will be"),
-        prediction_file=_option("--prediction-file", type=types.Path(), help="The same from a file"),
-        include_usage=_option("--include-usage/--no-include-usage", help="Ask a stream for its usage", default="yes"),
-        field=_option("-F", "--field", type=types.Field(), help="Any other field, JSON or text (repeatable)"),
+        prediction=_option("--prediction", type=types.Text(), help="Send the expected answer, for speed"),
+        prediction_file=_option("--prediction-file", type=types.Path(), help="Read the expected answer from FILE"),
+        include_usage=_option("--include-usage/--no-include-usage", help="Request usage in streams", default="yes"),
+        field=_option("-F", "--field", type=types.Field(), help="Set another field, JSON or text (repeatable)"),
     ),
     **_panel(
         "Output",
-        stream=_option("--stream", from_variable=False, help="One chunk per line, as it arrives"),
+        stream=_option("--stream", from_variable=False, help="Print each chunk on a line as it arrives"),
         pretty=_option("--pretty/--no-pretty", help="Indent the JSON", default="on a terminal"),
         show=_option(
             "--show",
             type=types.Choice(("content", "reasoning", "both", "calls")),
-            help="What to print",
+            help="Select what to print",
             default="content",
         ),
-        reasoning=_option("-r", help="The same as --show reasoning"),
-        code=_option("-x", "--code", help="Print the first fenced code block alone"),
-        no_newline=_option("--no-newline", help="End as the model ended, without a newline"),
+        reasoning=_option("-r", help="Same as --show reasoning"),
+        code=_option("-x", "--code", help="Print only the first fenced code block"),
+        no_newline=_option("--no-newline", help="Do not add a final newline"),
         reask=_option(
             "--reask", type=types.Number(0, 100, whole=True), help="Ask again if it does not fit", default="0"
         ),
-        allow_incomplete=_option("--allow-incomplete", help="Take what is not whole: status 0, not 8"),
-        usage=_option("-u", "--usage", help="Tell tokens and USD on standard error"),
-        output=_option("-o", "--output", type=types.Path(), help="Replace FILE, once the result is whole"),
+        allow_incomplete=_option("--allow-incomplete", help="Exit 0 even if the answer is incomplete"),
+        usage=_option("-u", "--usage", help="Print token usage and cost to stderr"),
+        output=_option("-o", "--output", type=types.Path(), help="Write to FILE once the result is complete"),
         save=_option("--save", type=types.Path(), help="Also write the raw response to FILE"),
-        verbose=_option("-v", "--verbose", help="Tell request, status, ids and timings"),
-        quiet=_option("-q", "--quiet", help="No notes, no progress"),
+        verbose=_option("-v", "--verbose", help="Print request, status, ids and timings"),
+        quiet=_option("-q", "--quiet", help="Print no notes and no progress"),
     ),
     **_panel(
         "Sending",
@@ -264,38 +268,44 @@ OPTIONS: Mapping[str, Any] = {
             "--base-url",
             type=types.BaseUrl(),
             variables=("AIMLAPI_BASE_URL",),
-            help="The API [env: AIMLAPI_BASE_URL]",
+            help="Use this API [env: AIMLAPI_BASE_URL]",
             default=DEFAULT_BASE_URL,
         ),
-        timeout=_option("--timeout", type=types.Seconds(), help="Longest silence", default="600"),
+        timeout=_option("--timeout", type=types.Seconds(), help="Limit the time without data", default="600"),
         connect_timeout=_option(
-            "--connect-timeout", type=types.Seconds(), help="Longest wait to connect", default="10"
+            "--connect-timeout", type=types.Seconds(), help="Limit the time to connect", default="10"
         ),
         retries=_option(
-            "--retries", type=types.Number(0, 100, whole=True), help="More tries, where that is free", default="2"
+            "--retries", type=types.Number(0, 100, whole=True), help="Retry transient failures", default="2"
         ),
-        request_id=_option("--request-id", type=types.RequestId(), help="Send it as X-Client-Request-Id"),
-        no_key=_option("--no-key", help="Send no key; plain http may go anywhere"),
-        dry_run=_option("--dry-run", help="Print the request body, send nothing"),
-        curl=_option("--curl", help="Print a curl command, send nothing"),
+        request_id=_option("--request-id", type=types.RequestId(), help="Send ID as X-Client-Request-Id"),
+        no_key=_option("--no-key", help="Send no API key; allow http to any host"),
+        dry_run=_option("--dry-run", help="Print the request body; send nothing"),
+        curl=_option("--curl", help="Print a curl command; send nothing"),
     ),
     **_panel(
         "Cost",
-        saved=_option("--saved", from_variable=False, help="Sum saved output of json in these files"),
-        period=_option("--period", from_variable=False, type=types.Period(), help="What this key spent, by model"),
-        balance=_option("--balance", from_variable=False, help="What is left on the account"),
+        saved=_option("--saved", from_variable=False, help="Add up the responses saved in these files"),
+        period=_option(
+            "--period", from_variable=False, type=types.Period(), help="Print what this key spent, by model"
+        ),
+        balance=_option("--balance", from_variable=False, help="Print what is left on the account"),
         json=_option("--json", from_variable=False, help="Print one JSON object"),
     ),
     **_panel(
         "Items",
         parallel=_option(
-            "-P", "--parallel", type=types.Number(1, 256, whole=True), help="Ask N at once (1…256)", default="8"
+            "-P",
+            "--parallel",
+            type=types.Number(1, 256, whole=True),
+            help="Send N requests at once (1…256)",
+            default="8",
         ),
-        null=_option("-0", "--null", from_variable=False, help="End items and answers with NUL, not newline"),
-        jsonl=_option("--jsonl", from_variable=False, help="Take lines as JSON objects: {name} is a member"),
+        null=_option("-0", "--null", from_variable=False, help="Separate items and answers with NUL"),
+        jsonl=_option("--jsonl", from_variable=False, help="Read JSON objects; {name} is a member"),
         records=_option("--json", from_variable=False, help="Print one JSON object per item"),
-        fail_fast=_option("--fail-fast", help="Stop at the first failure, with its status"),
-        max_usd=_option("--max-usd", type=types.Number(0.000001, None), help="Start nothing more once X USD are spent"),
+        fail_fast=_option("--fail-fast", help="Stop at the first failure"),
+        max_usd=_option("--max-usd", type=types.Number(0.000001, None), help="Send no more once X USD are spent"),
     ),
     **_panel(
         "Sandbox",
@@ -303,13 +313,13 @@ OPTIONS: Mapping[str, Any] = {
             "--fault",
             from_variable=False,
             type=types.Fault(),
-            help="Rehearse a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid",
+            help="Simulate a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid",
         ),
         rate=_option(
             "--rate",
             from_variable=False,
             type=types.Number(0.01, 1_000_000, metavar="N"),
-            help="Answer N requests a second, and 429 beyond",
+            help="Answer N requests a second, 429 beyond",
         ),
     ),
 }

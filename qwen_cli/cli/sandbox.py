@@ -14,9 +14,9 @@ def sandbox(
 ) -> int:
     """Serve a local stand-in for the API.
 
-    The command runs with AIMLAPI_BASE_URL and AIMLAPI_API_KEY pointing at it, and its status is the exit status.
-    Without a command, the two variables are printed, and it serves until interrupted. No model is behind it: the answer
-    is the prompt repeated.
+    The command runs with AIMLAPI_BASE_URL and AIMLAPI_API_KEY set for it, and its exit status is returned. Without a
+    command, the sandbox prints the two variables and serves until interrupted. There is no model: the answer repeats
+    the prompt.
     """
     from qwen_cli.sandbox.process import run
 
