@@ -118,6 +118,12 @@ file -o --output ! -o --output
 ' ;;
     esac
     case $1 in
+        'ask' | 'check' | 'map') options+='
+file --cache ! --cache
+- --cache-only ! --cache-only
+' ;;
+    esac
+    case $1 in
         'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key set' | 'key status' | 'key delete') options+='
 text --base-url ! --base-url
 ' ;;
@@ -134,8 +140,10 @@ text --choice ! --response-format --schema
     esac
     case $1 in
         'json') options+='
-- --stream ! --stream
+- --stream ! --stream --cache --cache-only
 - --pretty --no-pretty ! --pretty --no-pretty
+file --cache ! --cache --stream
+- --cache-only ! --cache-only --stream
 ' ;;
     esac
     case $1 in

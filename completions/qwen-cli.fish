@@ -9,17 +9,17 @@ function __qwen_cli_command --no-scope-shadowing
         case ''
             set subcommands ask stream json cost check map key sandbox
         case 'ask'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask --save -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask --save -o --output --cache --base-url --timeout --connect-timeout --retries --request-id
         case 'stream'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --save -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'json'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field -o --output --cache --base-url --timeout --connect-timeout --retries --request-id
         case 'cost'
             set valued --period -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'check'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask --save --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask --save --cache --base-url --timeout --connect-timeout --retries --request-id
         case 'map'
-            set valued -P --parallel --max-usd -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -P --parallel --max-usd -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --cache --base-url --timeout --connect-timeout --retries --request-id
         case 'key'
             set subcommands set status delete
         case 'key set'
@@ -226,12 +226,16 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json check map; and not __qwen
 complete -c qwen-cli -n '__qwen_cli_at ask cost check map; and not __qwen_cli_given --reask' -l reask -x -d 'Ask again if it does not fit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream check; and not __qwen_cli_given --save' -l save -r -F -d 'Also write the raw response to FILE'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Write to FILE once the result is complete'
+complete -c qwen-cli -n '__qwen_cli_at ask check map; and not __qwen_cli_given --cache' -l cache -r -F -d 'Keep answers in DIR and answer from there'
+complete -c qwen-cli -n '__qwen_cli_at ask check map; and not __qwen_cli_given --cache-only' -l cache-only -d 'Send nothing; fail if DIR has no answer'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'Use this API'
 complete -c qwen-cli -n '__qwen_cli_at json cost check map; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Start with these earlier messages'
 complete -c qwen-cli -n '__qwen_cli_at json cost check; and not __qwen_cli_given --response-format --schema' -l choice -x -d 'Require one of these answers (repeatable)'
-complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream' -l stream -d 'Print each chunk on a line as it arrives'
+complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream --cache --cache-only' -l stream -d 'Print each chunk on a line as it arrives'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l pretty -d 'Indent the JSON'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l no-pretty -d 'The opposite of --pretty'
+complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --cache --stream' -l cache -r -F -d 'Keep answers in DIR and answer from there'
+complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --cache-only --stream' -l cache-only -d 'Send nothing; fail if DIR has no answer'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --saved --period --balance' -l saved -d 'Add up the responses saved in these files'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance' -l period -x -a '24h 7d 30d' -d 'Print what this key spent, by model'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance --saved --period' -l balance -d 'Print what is left on the account'

@@ -6,8 +6,9 @@ QwenError
 ├── RefusedError       4  the API refused the request
 ├── ServiceError       5  the service failed or is rate limiting
 ├── NetworkError       6  the network failed: name, connection, TLS, timeout
+├── CacheMiss          6  the answer is not in the cache, and nothing may be sent
 ├── LocalError         7  a local file or input could not be read, understood or written
-├── IncompleteAnswer   8  the answer is not whole
+├── IncompleteAnswer   8  the answer is not complete
 └── ProtocolError      9  the response is not what the protocol or the requested format says
 
 Interruption is no QwenError: `Killed` carries the signal that the process then dies of.
@@ -42,6 +43,10 @@ class ServiceError(QwenError):
 
 
 class NetworkError(QwenError):
+    status = 6
+
+
+class CacheMiss(QwenError):
     status = 6
 
 

@@ -23,7 +23,8 @@ SAVED = "saved"
 _TOLD = re.compile(r" \[(env|default): ([^]]*)\]")
 _SPELLINGS = {"jpeg": ("jpeg", "jpg")}
 _WORDS: Mapping[type, tuple[str, ...]] = {types.Fault: FAULTS, types.Period: ("24h", "7d", "30d")}
-_SUFFIXES = {"any": (), "json": ("json",), "image": tuple(s for t in IMAGE_TYPES for s in _SPELLINGS.get(t, (t,)))}
+_IMAGE_SUFFIXES = tuple(suffix for kind in IMAGE_TYPES for suffix in _SPELLINGS.get(kind, (kind,)))
+_SUFFIXES = {"any": (), "folder": (), "json": ("json",), "image": _IMAGE_SUFFIXES}
 
 
 @dataclass(frozen=True)

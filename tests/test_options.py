@@ -300,6 +300,9 @@ VALUES = {
     "reasoning": ["-r"],
     "dry_run": ["--dry-run"],
     "curl": ["--curl"],
+    "stream": ["--stream"],
+    "cache": ["--cache", "x"],
+    "cache_only": ["--cache-only"],
     "saved": ["--saved"],
     "period": ["--period", "7d"],
     "balance": ["--balance"],
@@ -309,7 +312,7 @@ VALUES = {
 @pytest.mark.usefixtures("loopback")
 @pytest.mark.parametrize("rivals", EXCLUSIVE, ids=" ".join)
 def test_options_that_exclude_each_other_are_named_together(rivals: tuple[str, ...]) -> None:
-    command = "cost" if "saved" in rivals else "ask"
+    command = {"saved": "cost", "stream": "json"}.get(rivals[0], "ask")
     given = [word for name in rivals for word in VALUES[name]]
     with pytest.raises(InvalidUsage, match="cannot be combined") as refused:
         run_command([command, *given])

@@ -63,6 +63,11 @@ class Judgement(NamedTuple):
     allowed: IncompleteAnswer | None = None
     """Why the answer is not complete, though that is allowed."""
 
+    @property
+    def is_good(self) -> bool:
+        """Whether the answer is complete and what was asked for."""
+        return self.failure is None and self.allowed is None
+
 
 def judge(answer: Answer, expectation: Expectation) -> Judgement:
     """What the answer comes to: the text to print, and why it is not what was asked for."""

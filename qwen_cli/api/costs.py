@@ -57,17 +57,18 @@ def _totals(answers: Sequence[Answer]) -> Figures:
     return {name: totals[name] for name in FIGURES}
 
 
-def usage_line(*answers: Answer) -> str:
-    """Tokens and USD in one line, added up."""
-    return figures_line(sum_of(answers))
+def usage_line(*answers: Answer, cached: bool = False) -> str:
+    """Tokens and USD in one line, added up; an answer of the cache has cost nothing."""
+    return figures_line(sum_of(answers), cached=cached)
 
 
-def figures_line(values: Figures) -> str:
+def figures_line(values: Figures, *, cached: bool = False) -> str:
     """The same of figures that are a sum already."""
     known = {name: plain(figure) for name, figure in values.items()}
     return (
         f"{known['prompt_tokens']} prompt + {known['completion_tokens']} completion"
-        f" ({known['reasoning_tokens']} reasoning) = {known['total_tokens']} tokens, {known['usd_spent']} USD"
+        f" ({known['reasoning_tokens']} reasoning) = {known['total_tokens']} tokens, "
+        + ("cached, 0 USD" if cached else f"{known['usd_spent']} USD")
     )
 
 

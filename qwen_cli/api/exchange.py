@@ -1,14 +1,15 @@
 """One request, from its body to the judgement of its answer, and asking again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
 
 from qwen_cli.api.answer import Answer, ChunkReader, Delta, read_completion
+from qwen_cli.api.cache import Cache
 from qwen_cli.api.checks import Expectation, Judgement, UnfitAnswer, judge
 from qwen_cli.api.client import Client, Reply
 from qwen_cli.api.json_text import encode
-from qwen_cli.errors import IncompleteAnswer, NetworkError
+from qwen_cli.errors import IncompleteAnswer, NetworkError, QwenError
 from qwen_cli.output.stderr import Notes
 
 _WAITING = "waiting for the answer"
@@ -19,6 +20,8 @@ class Outcome(NamedTuple):
 
     answers: list[Answer]
     judgement: Judgement
+    cached: bool = False
+    """Whether the answer was kept from another time, and so cost nothing."""
 
     @property
     def answer(self) -> Answer:
@@ -36,17 +39,25 @@ class Exchange(NamedTuple):
     """How often to ask again when an answer is not what was asked for."""
     save: Callable[[bytes], None] | None = None
     """Takes each body and chunk as it came."""
+    cache: Cache | None = None
 
     def ask(self) -> Outcome:
-        """Send, read the whole answer and judge it; ask again, with what was wrong, as often as is allowed."""
+        """Send, read the whole answer and judge it; ask again, with what was wrong, as often as is allowed.
+
+        What the cache holds is not sent.
+        """
+        if recalled := self.recall():
+            return recalled[1]
         answers: list[Answer] = []
         messages = self.body["messages"]
         while True:
-            answer = self._ask(self.body | {"messages": messages})
+            received = self._receive(self.body | {"messages": messages})
+            answer = read_completion(received)
             answers.append(answer)
             judgement = judge(answer, self.expectation)
             failure = judgement.failure
             if not isinstance(failure, UnfitAnswer) or len(answers) > self.reask:
+                self.keep(received, judgement)
                 return Outcome(answers, judgement)
             self.notes.note(f"asking again, {len(answers)} of {self.reask}: {failure}")
             said = [{"role": "assistant", "content": answer.content}] if answer.content else []
@@ -56,12 +67,40 @@ class Exchange(NamedTuple):
                 {"role": "user", "content": f"{failure}. Answer again, without that mistake."},
             ]
 
-    def _ask(self, body: dict[str, Any]) -> Answer:
+    def judged(self, answer: Answer) -> Outcome:
+        """What an answer that was read elsewhere comes to."""
+        return Outcome([answer], judge(answer, self.expectation))
+
+    def recall(self) -> tuple[bytes, Outcome] | None:
+        """The response that the cache holds, and what it comes to; None when the request has to be sent.
+
+        What the command would not take for a complete answer counts as a miss. NetworkError when nothing may be sent.
+        """
+        if self.cache is None:
+            return None
+        body = self.cache.read(self.client.endpoint.chat_url, encode(self.body))
+        if body is not None:
+            with suppress(QwenError):
+                outcome = self.judged(read_completion(body))
+                if outcome.judgement.is_good:
+                    if self.save:
+                        self.save(body)
+                    return body, outcome._replace(cached=True)
+        if self.cache.only:
+            raise self.cache.miss()
+        return None
+
+    def keep(self, received: bytes, judgement: Judgement) -> None:
+        """Put a response into the cache, if there is one, and nothing is wrong with the answer."""
+        if self.cache is not None and judgement.is_good:
+            self.cache.keep(self.client.endpoint.chat_url, encode(self.body), received)
+
+    def _receive(self, body: dict[str, Any]) -> bytes:
         with self.notes.waiting(_WAITING), self._send(body) as reply:
             received = reply.read()
         if self.save:
             self.save(received)
-        return read_completion(received)
+        return received
 
     def pieces(self) -> Iterator[bytes]:
         """Send, and pass on the body as it arrives."""

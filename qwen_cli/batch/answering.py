@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from qwen_cli.api.cache import Cache
 from qwen_cli.api.checks import Expectation
 from qwen_cli.api.client import Client
 from qwen_cli.api.exchange import Exchange, Outcome
@@ -35,6 +36,7 @@ class Asking(NamedTuple):
     notes: Notes
     expectation: Expectation
     reask: int
+    cache: Cache | None
     printing: Callable[[Outcome, Output], None]
     file_name: Template | None
     form: Format
@@ -77,7 +79,8 @@ def process(asking: Asking, number: int, data: bytes | None) -> ItemOutcome:
     if attempt.outcome is None:
         return ItemOutcome(number, result, failure)
     allowed = attempt.outcome.judgement.allowed
-    return ItemOutcome(number, result, failure, attempt.outcome.answers, str(allowed) if allowed else None)
+    paid = [] if attempt.outcome.cached else attempt.outcome.answers
+    return ItemOutcome(number, result, failure, paid, str(allowed) if allowed else None)
 
 
 def _answer(asking: Asking, attempt: _Attempt, item: Item) -> None:
@@ -99,7 +102,7 @@ def _text(asking: Asking, attempt: _Attempt, body: Body) -> str:
     if asking.preview is not None:
         return asking.preview(body) + "\n"
     assert asking.client is not None
-    exchange = Exchange(asking.client, body, asking.notes, asking.expectation, asking.reask)
+    exchange = Exchange(asking.client, body, asking.notes, asking.expectation, asking.reask, cache=asking.cache)
     attempt.outcome = outcome = exchange.ask()
     if outcome.judgement.failure is not None:
         raise outcome.judgement.failure

@@ -1,6 +1,5 @@
 """How the result of an item is written: a line, a record, or what goes into a file of its own."""
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from qwen_cli.api import costs, json_text
@@ -48,16 +47,16 @@ def record(number: int, item: Item | None, outcome: Outcome | None, failure: Qwe
         "tool_calls": [json_text.loads(call.as_json()) for call in known.tool_calls] or None,
         "finish_reason": known.finish_reason,
         "usage": known.usage,
-        "usd_spent": _usd(outcome.answers) if outcome else None,
-        "cached": False,
+        "usd_spent": _usd(outcome) if outcome else None,
+        "cached": bool(outcome and outcome.cached),
         "error": str(failure) if failure else None,
     }
     text = costs.as_json(value)
     return encode(visible_json(text) if form.terminal else text)
 
 
-def _usd(answers: Sequence[Answer]) -> Any:
+def _usd(outcome: Outcome) -> Any:
     try:
-        return costs.sum_of(answers)["usd_spent"]
+        return 0 if outcome.cached else costs.sum_of(outcome.answers)["usd_spent"]
     except ProtocolError:  # what the server gave is no number
         return None

@@ -1,5 +1,6 @@
 """`qwen-cli ask`: print the answer."""
 
+from qwen_cli.api.cache import CacheOptions
 from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.options import (
     ChatOptions,
@@ -28,6 +29,7 @@ def ask(
     reask: ReaskOptions,
     saving: SaveOptions,
     printing: PrintingOptions,
+    caching: CacheOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> None:
@@ -42,7 +44,9 @@ def ask(
     require_different_files(output=printing.output, save=saving.save, chat=chat.chat)
     asked = Asked(show.wanted, show.code, verdict.allow_incomplete)
     with open_chat(chat, notes) as talk, open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=False, asked=asked, chat=talk)
+        prepared = prepare(
+            words, prompt, request, sending, preview, notes, stream=False, asked=asked, chat=talk, caching=caching
+        )
         if prepared.print_preview(output):
             return
         with prepared.opened(reask=reask.reask, save=saving.save) as exchange:
@@ -50,6 +54,6 @@ def ask(
 
             outcome = exchange.ask()
             print_outcome(outcome, output, exchange.expectation, show)
-            settle(exchange, outcome.answers, outcome.judgement, usage=verdict.usage)
+            settle(exchange, outcome, usage=verdict.usage)
             if talk is not None and outcome.judgement.allowed is None:
                 talk.add(prepared.body["messages"], outcome.answer)

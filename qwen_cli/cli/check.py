@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from qwen_cli.api.cache import CacheOptions
 from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.option_types import Text
 from qwen_cli.cli.options import CheckOptions, PreviewOptions, ReaskOptions, SaveOptions
@@ -25,6 +26,7 @@ def check(
     reask: ReaskOptions,
     saving: SaveOptions,
     display: CheckOptions,
+    caching: CacheOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> int:
@@ -40,10 +42,10 @@ def check(
     notes = Notes(quiet=display.quiet, verbose=display.verbose)
     request = request._replace(choice=[YES, NO])
     with open_output(None) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
+        prepared = prepare(words, prompt, request, sending, preview, notes, stream=False, caching=caching)
         if prepared.print_preview(output):
             return 0
         with prepared.opened(reask=reask.reask, save=saving.save) as exchange:
             outcome = exchange.ask()
-            settle(exchange, outcome.answers, outcome.judgement, usage=display.usage)
+            settle(exchange, outcome, usage=display.usage)
     return 0 if outcome.judgement.text == YES else STATUS_OF_NO

@@ -52,7 +52,8 @@ class Command(WritingHelp, TyperCommand):
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
-                panel = getattr(parameter, "rich_help_panel", None) or "Help"
+                # --help itself has no panel, and stands at the end of the last one.
+                panel = getattr(parameter, "rich_help_panel", None) or next(reversed(groups), "Options")
                 groups.setdefault(panel, []).append((_short_flags(parameter, record[0]), record[1]))
         width = min(_WIDEST, max(len(flags) for records in groups.values() for flags, _ in records))
         for panel, records in groups.items():

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from qwen_cli.api.cache import CacheOptions
 from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.options import PrettyOptions, PreviewOptions, PrintingOptions, StreamOptions, VerdictOptions, Words
 from qwen_cli.errors import ProtocolError
@@ -13,8 +14,7 @@ from qwen_cli.request.body import RequestOptions
 from qwen_cli.request.prompt import PromptOptions
 
 if TYPE_CHECKING:
-    from qwen_cli.api.answer import Answer
-    from qwen_cli.api.exchange import Exchange
+    from qwen_cli.api.exchange import Exchange, Outcome
 
 
 def json(
@@ -26,6 +26,7 @@ def json(
     pretty: PrettyOptions,
     verdict: VerdictOptions,
     printing: PrintingOptions,
+    caching: CacheOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> None:
@@ -38,22 +39,21 @@ def json(
     notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
     asked = Asked(allow_incomplete=verdict.allow_incomplete)
     with open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=streaming.stream, asked=asked)
+        prepared = prepare(
+            words, prompt, request, sending, preview, notes, stream=streaming.stream, asked=asked, caching=caching
+        )
         if prepared.print_preview(output):
             return
         with prepared.opened() as exchange:
-            from qwen_cli.api.checks import judge
-
             if streaming.stream:
-                answer = _print_chunks(exchange, output, pretty=bool(pretty.pretty))
+                outcome = _print_chunks(exchange, output, pretty=bool(pretty.pretty))
             else:
-                answer = _print_body(
-                    exchange, output, pretty=output.terminal if pretty.pretty is None else pretty.pretty
-                )
-            settle(exchange, [answer], judge(answer, exchange.expectation), usage=verdict.usage)
+                indent = output.terminal if pretty.pretty is None else pretty.pretty
+                outcome = _print_body(exchange, output, pretty=indent)
+            settle(exchange, outcome, usage=verdict.usage)
 
 
-def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Answer":
+def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outcome":
     from qwen_cli.api.answer import ChunkReader
     from qwen_cli.cli.printing import print_json
 
@@ -61,16 +61,22 @@ def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Ans
     for data, _ in exchange.chunks(reader, ["content", "reasoning"]):
         # A line break of an event with several data lines can only stand between tokens.
         print_json([encode(data.replace("\n", " "))], output, pretty=pretty)
-    return reader.finish()
+    return exchange.judged(reader.finish())
 
 
-def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Answer":
+def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outcome":
     from qwen_cli.api.answer import read_completion
     from qwen_cli.cli.printing import print_json
 
-    body = bytearray()
-    print_json(_kept(exchange.pieces(), body), output, pretty=pretty)
-    return read_completion(bytes(body))
+    if recalled := exchange.recall():
+        body, outcome = recalled
+        print_json([body], output, pretty=pretty)
+        return outcome
+    received = bytearray()
+    print_json(_kept(exchange.pieces(), received), output, pretty=pretty)
+    outcome = exchange.judged(read_completion(bytes(received)))
+    exchange.keep(bytes(received), outcome.judgement)
+    return outcome
 
 
 def _kept(pieces: Iterable[bytes], body: bytearray) -> Iterator[bytes]:

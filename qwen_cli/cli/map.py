@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+from qwen_cli.api.cache import CacheOptions, open_cache
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
 from qwen_cli.cli.gathering import Without
 from qwen_cli.cli.options import (
@@ -45,6 +46,7 @@ def map(  # noqa: A001 -- the command's name
     verdict: VerdictOptions,
     reasking: ReaskOptions,
     printing: PrintingOptions,
+    caching: CacheOptions,
     sending: SendingOptions,
     preview: PreviewOptions,
 ) -> int:
@@ -64,7 +66,15 @@ def map(  # noqa: A001 -- the command's name
     from qwen_cli.batch.results import Format
     from qwen_cli.batch.run import Limits, Run
     from qwen_cli.batch.tally import Tally
-    from qwen_cli.cli.prepare import Asked, claim_stdin, expect, note_unknown_variables, prepare_sending, previewing
+    from qwen_cli.cli.prepare import (
+        Asked,
+        claim_stdin,
+        expect,
+        is_sent,
+        note_unknown_variables,
+        prepare_sending,
+        previewing,
+    )
     from qwen_cli.cli.printing import print_outcome
     from qwen_cli.request.inputs import StandardInput
 
@@ -75,11 +85,14 @@ def map(  # noqa: A001 -- the command's name
     stdin = StandardInput(notes.note)
     stdin.claim("map")
     claim_stdin(stdin, words or (), prompt, request)
+    cache = open_cache(caching)
     file_name = _file_name(printing.output, jsonl=items.jsonl)
     fields = build_fields(request, stream=False)
     expectation = expect(request, fields, Asked(show.wanted, show.code, verdict.allow_incomplete))
     endpoint, key, prompts = prepare_sending(
-        sending, preview, lambda: Prompts(words or (), prompt, jsonl=items.jsonl, stdin=stdin)
+        sending,
+        lambda: Prompts(words or (), prompt, jsonl=items.jsonl, stdin=stdin),
+        is_sent=is_sent(preview, caching),
     )
     governor = Governor(notes, patience=sending.timeout)
     with ExitStack() as stack:
@@ -96,6 +109,7 @@ def map(  # noqa: A001 -- the command's name
             notes=item_notes,
             expectation=expectation,
             reask=reasking.reask,
+            cache=cache,
             printing=partial(print_outcome, expectation=expectation, showing=show),
             file_name=file_name,
             form=Format(items.null, items.records, expectation.selects, output.terminal),

@@ -67,13 +67,16 @@ class BaseUrl(OneValue):
 
 
 class Path(OneValue):
-    """A file's name; any bytes but none at all. `kind` says what is meant, for completion: any file, an image, JSON."""
+    """A file's name; any bytes but none at all.
+
+    `kind` says what is meant, for completion: `any` file, an `image`, `json`, a `folder`.
+    """
 
     name = "file"
 
     def __init__(self, kind: str = "any") -> None:
         self.kind = kind
-        self.metavar = "FILE|URL" if kind == "image" else "FILE"
+        self.metavar = {"image": "FILE|URL", "folder": "DIR"}.get(kind, "FILE")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value:

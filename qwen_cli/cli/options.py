@@ -280,6 +280,8 @@ OPTIONS: Mapping[str, Any] = {
         ),
         request_id=_option("--request-id", type=types.RequestId(), help="Send ID as X-Client-Request-Id"),
         no_key=_option("--no-key", help="Send no API key; allow http to any host"),
+        cache=_option("--cache", type=types.Path("folder"), help="Keep answers in DIR and answer from there"),
+        cache_only=_option("--cache-only", help="Send nothing; fail if DIR has no answer"),
         dry_run=_option("--dry-run", help="Print the request body; send nothing"),
         curl=_option("--curl", help="Print a curl command; send nothing"),
     ),
@@ -327,6 +329,8 @@ OPTIONS: Mapping[str, Any] = {
 
 
 EXCLUSIVE = (
+    ("stream", "cache"),
+    ("stream", "cache_only"),
     ("system", "system_file"),
     ("messages", "chat"),
     ("response_format", "schema", "choice"),

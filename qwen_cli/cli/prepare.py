@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from qwen_cli.api.cache import Cache, CacheOptions, open_cache
 from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
 from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
@@ -19,9 +20,8 @@ from qwen_cli.request.inputs import Awaited, StandardInput
 from qwen_cli.request.prompt import STDIN, Parts, PromptOptions, read_parts
 
 if TYPE_CHECKING:
-    from qwen_cli.api.answer import Answer
-    from qwen_cli.api.checks import Expectation, Judgement
-    from qwen_cli.api.exchange import Exchange
+    from qwen_cli.api.checks import Expectation
+    from qwen_cli.api.exchange import Exchange, Outcome
     from qwen_cli.request.chat import Chat
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class Prepared(NamedTuple):
     preview: PreviewOptions
     notes: Notes
     expectation: "Expectation"
+    cache: Cache | None = None
 
     def print_preview(self, output: Output) -> bool:
         """Print the request instead of sending it, if that is asked for."""
@@ -63,7 +64,7 @@ class Prepared(NamedTuple):
         from qwen_cli.api.exchange import Exchange
 
         with saving(save) as keep, Client(self.endpoint, self.key, self.sending, self.notes) as client:
-            yield Exchange(client, self.body, self.notes, self.expectation, reask, keep)
+            yield Exchange(client, self.body, self.notes, self.expectation, reask, keep, self.cache)
 
 
 def find_awaited(*groups: tuple[Any, ...]) -> list[Awaited]:
@@ -95,6 +96,7 @@ def prepare(
     stream: bool,
     asked: Asked | None = None,
     chat: "Chat | None" = None,
+    caching: CacheOptions | None = None,
 ) -> Prepared:
     """Read and check all that the request is made of.
 
@@ -104,6 +106,8 @@ def prepare(
     stdin = StandardInput(notes.note)
     awaited = claim_stdin(stdin, words or (), prompt, request)
     fields = build_fields(replace_awaited(request, lambda each: each.stand_in), stream=stream)
+    caching = caching or CacheOptions()
+    cache = open_cache(caching)
     expectation = expect(request, fields, asked or Asked())
 
     def read() -> Parts:
@@ -113,7 +117,7 @@ def prepare(
             chat.continued(parts)
         return parts
 
-    endpoint, key, parts = prepare_sending(sending, preview, read)
+    endpoint, key, parts = prepare_sending(sending, read, is_sent=is_sent(preview, caching))
     if awaited:
         value = awaited[0].parse(stdin.read())
         fields = build_fields(replace_awaited(request, lambda _: value), stream=stream)
@@ -126,7 +130,12 @@ def prepare(
             chat.take_turn()
         parts = chat.continued(parts._replace(earlier=chat.read()))
     body = {"model": fields.pop("model"), "messages": parts.conversation(new)} | fields
-    return Prepared(body, endpoint, key, sending, preview, notes, expectation)
+    return Prepared(body, endpoint, key, sending, preview, notes, expectation, cache)
+
+
+def is_sent(preview: PreviewOptions, caching: CacheOptions) -> bool:
+    """Whether a request may be sent at all."""
+    return not (preview.dry_run or preview.curl or caching.cache_only)
 
 
 def claim_stdin(
@@ -142,12 +151,9 @@ def claim_stdin(
     return awaited
 
 
-def prepare_sending(
-    sending: SendingOptions, preview: PreviewOptions, read: Callable[[], T]
-) -> tuple[Endpoint, Key | None, T]:
+def prepare_sending(sending: SendingOptions, read: Callable[[], T], *, is_sent: bool) -> tuple[Endpoint, Key | None, T]:
     """Where requests go, the key that goes with them, and what `read` returns, whose mistakes come before the key's."""
     endpoint = parse_endpoint(sending.base_url)
-    is_sent = not (preview.dry_run or preview.curl)
     if is_sent and not sending.no_key:
         endpoint.require_privacy()
     if is_sent:
@@ -198,16 +204,17 @@ def _code_finder() -> Callable[[str], str | None]:
     return find_code
 
 
-def settle(exchange: "Exchange", answers: "Sequence[Answer]", judgement: "Judgement", *, usage: bool) -> None:
+def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool) -> None:
     """Raise what is wrong with the answer; print the usage of all answers if asked to."""
     if usage:
         from qwen_cli.api.costs import usage_line
 
-        exchange.notes.tell(usage_line(*answers))
-    if judgement.allowed is not None:
-        exchange.notes.note(str(judgement.allowed))
-    if judgement.failure is not None:
-        raise judgement.failure
+        exchange.notes.tell(usage_line(*outcome.answers, cached=outcome.cached))
+    allowed, failure = outcome.judgement.allowed, outcome.judgement.failure
+    if allowed is not None:
+        exchange.notes.note(str(allowed))
+    if failure is not None:
+        raise failure
 
 
 def require_different_files(**files: str | None) -> None:

@@ -45,7 +45,6 @@ def stream(
             return
         with prepared.opened(save=saving.save) as exchange:
             from qwen_cli.api.answer import ChunkReader
-            from qwen_cli.api.checks import judge
             from qwen_cli.cli.printing import print_stream, print_tool_calls
 
             expectation = exchange.expectation
@@ -54,11 +53,11 @@ def stream(
             deltas = (delta for _, delta in exchange.chunks(reader, wanted))
             text = print_stream(deltas, output, show, is_held_back=expectation.selects)
             answer = reader.finish()
-            judgement = judge(answer, expectation)
+            outcome = exchange.judged(answer)
             if expectation.selects:
-                text.write(judgement.text)
+                text.write(outcome.judgement.text)
                 text.end()
             print_tool_calls([] if expectation.selects else answer.tool_calls, text, show)
-            settle(exchange, [answer], judgement, usage=verdict.usage)
-            if talk is not None and judgement.allowed is None:
+            settle(exchange, outcome, usage=verdict.usage)
+            if talk is not None and outcome.judgement.allowed is None:
                 talk.add(prepared.body["messages"], answer)

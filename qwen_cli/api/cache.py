@@ -1,0 +1,69 @@
+"""Answers kept by what was asked, so that the same request is answered again without being sent.
+
+An entry is the response body as it came, in `DIR/ab/cdef….json`, named by the SHA-256 of the URL and the request body.
+What reads an entry judges it as it would judge a response: a damaged one counts as a miss.
+"""
+
+import hashlib
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+from qwen_cli.errors import CacheMiss, InvalidUsage, LocalError
+from qwen_cli.output.files import AtomicFile
+
+
+class CacheOptions(NamedTuple):
+    """Where answers are kept, and whether there is no other source of them."""
+
+    cache: str | None = None
+    cache_only: bool = False
+
+
+class Cache(NamedTuple):
+    """A folder of responses, which many processes may share."""
+
+    folder: str
+    only: bool = False
+
+    def read(self, url: str, body: bytes) -> bytes | None:
+        """The response that is kept for that request; None where there is none."""
+        try:
+            with open(self._path(url, body), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LocalError(f"cannot read the cache in {self.folder}: {error.strerror}") from error
+
+    def keep(self, url: str, body: bytes, response: bytes) -> None:
+        """Keep the response for the next time; the folder is made where it is missing."""
+        path = self._path(url, body)
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):
+                os.mkdir(os.path.dirname(path), mode=0o700)
+        except OSError as error:
+            raise LocalError(f"cannot write the cache in {self.folder}: {error.strerror}") from error
+        with AtomicFile(path) as file:
+            file.write(response)
+            file.commit()
+
+    def _path(self, url: str, body: bytes) -> str:
+        digest = hashlib.sha256(url.encode() + b"\n" + body).hexdigest()
+        return os.path.join(self.folder, digest[:2], f"{digest[2:]}.json")
+
+    def miss(self) -> CacheMiss:
+        """What to say where the cache is the only source."""
+        return CacheMiss(
+            f"the answer is not in the cache {self.folder}", advice="run once without --cache-only to record it"
+        )
+
+
+def open_cache(options: CacheOptions) -> Cache | None:
+    """The cache that the options name; None without one."""
+    if options.cache is None:
+        if options.cache_only:
+            raise InvalidUsage("--cache-only needs --cache DIR")
+        return None
+    return Cache(options.cache, options.cache_only)
