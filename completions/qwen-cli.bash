@@ -148,9 +148,10 @@ file --cache ! --cache --stream
     esac
     case $1 in
         'cost') options+='
-- --saved ! --saved --period --balance
-words:24h,7d,30d --period ! --period --saved --balance
-- --balance ! --balance --saved --period
+- --saved ! --saved --period --balance --estimate
+words:24h,7d,30d --period ! --period --saved --balance --estimate
+- --balance ! --balance --saved --period --estimate
+- --estimate ! --estimate --saved --period --balance
 - --json ! --json
 ' ;;
     esac

@@ -20,6 +20,7 @@ COMMAND_LINE_ONLY = {
     "--saved",
     "--period",
     "--balance",
+    "--estimate",
     "--json",
     "--fault",
     "--rate",
@@ -306,6 +307,7 @@ VALUES = {
     "saved": ["--saved"],
     "period": ["--period", "7d"],
     "balance": ["--balance"],
+    "estimate": ["--estimate"],
 }
 
 

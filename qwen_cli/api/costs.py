@@ -20,10 +20,11 @@ def figures(answer: Answer) -> Figures:
     details = member(usage, "completion_tokens_details", dict, "usage") or {}
     meta = answer.meta_usage or {}
     sources = (usage, usage, details, usage, meta, meta)
-    return {name: _figure(source, name) for name, source in zip(FIGURES, sources, strict=True)}
+    return {name: figure_of(source, name) for name, source in zip(FIGURES, sources, strict=True)}
 
 
-def _figure(source: JsonObject, name: str) -> Decimal | None:
+def figure_of(source: Mapping[str, Any], name: str) -> Decimal | None:
+    """The number of that name, exactly; None where there is none, ProtocolError where it is something else."""
     value = source.get(name)
     if value is None:
         return None
@@ -137,7 +138,7 @@ def total(answers: Iterable[Answer]) -> tuple[dict[str, Any], list[str]]:
 
 def read_balance(body: bytes) -> Figures:
     """What `/v2/billing` says: the balance in USD."""
-    return {"usd_balance": _figure(_account(body, "the balance"), "current_balance")}
+    return {"usd_balance": figure_of(_account(body, "the balance"), "current_balance")}
 
 
 def _account(body: bytes, what: str) -> JsonObject:
@@ -159,7 +160,7 @@ def read_period(body: bytes, period: str) -> dict[str, Any]:
 
 
 def _spent(row: JsonObject) -> dict[str, Decimal | None]:
-    return {ours: _figure(row, theirs) for ours, theirs in _SPENT.items()}
+    return {ours: figure_of(row, theirs) for ours, theirs in _SPENT.items()}
 
 
 _SPENT = {"usd_spent": "spend", "requests": "requests"}

@@ -50,10 +50,16 @@ class Endpoint(NamedTuple):
 
     def account_url(self, path: str) -> str:
         """Billing and usage live under /v2, beside the /v1 of the base URL."""
+        return f"{self._root}/v2/{path}"
+
+    def models_url(self, query: str) -> str:
+        """The list of models, with prices."""
+        return f"{self._root}/v1/models?{query}"
+
+    @property
+    def _root(self) -> str:
         root = self.base_url.removesuffix("/v1")
-        if root == self.base_url:
-            root = f"{self.scheme}://{urlsplit(self.base_url).netloc}"
-        return f"{root}/v2/{path}"
+        return root if root != self.base_url else f"{self.scheme}://{urlsplit(self.base_url).netloc}"
 
 
 def parse_endpoint(base_url: str) -> Endpoint:

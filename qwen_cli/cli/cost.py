@@ -8,7 +8,7 @@ import typer
 from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.option_types import Text
 from qwen_cli.cli.options import CostOptions, PreviewOptions, PrintingOptions, ReaskOptions
-from qwen_cli.errors import InvalidUsage
+from qwen_cli.errors import InvalidUsage, RefusedError
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import encode
@@ -33,7 +33,9 @@ def cost(
     """Print what a request, saved responses or the account cost.
 
     Each line is a name, a tab and a value, which is '-' if the server did not send it. The answer is not printed.
-    With --saved, the arguments are files with responses saved by 'qwen-cli json'; '-', or none, is standard input.
+    With --estimate, they are upper bounds, made of the prompt's length, --max-tokens or the model's own limit, and the
+    server's public prices; the model is not asked. With --saved, the arguments are files with responses saved by
+    'qwen-cli json'; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
 
@@ -46,10 +48,12 @@ def cost(
             if words:
                 raise InvalidUsage("--period and --balance ask the account: they take no prompt")
             figures = _of_account(cost, sending, preview, notes)
+        elif cost.estimate:
+            figures = _of_estimate(_texts(words), prompt, request, reask, sending, preview, notes)
         else:
             from qwen_cli.cli.prepare import prepare
 
-            words = [Text().convert(word, None, None) for word in words]
+            words = _texts(words)
             prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
             if prepared.print_preview(output):
                 return
@@ -97,3 +101,46 @@ def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOpti
     ):
         body = reply.read()
     return costs.read_balance(body) if cost.period is None else costs.read_period(body, cost.period)
+
+
+def _texts(words: Sequence[str]) -> list[str]:
+    return [Text().convert(word, None, None) for word in words]
+
+
+def _of_estimate(
+    words: Sequence[str],
+    prompt: PromptOptions,
+    request: RequestOptions,
+    reask: ReaskOptions,
+    sending: SendingOptions,
+    preview: PreviewOptions,
+    notes: Notes,
+) -> Mapping[str, Any]:
+    from urllib.parse import urlencode
+
+    from qwen_cli.api.client import Client
+    from qwen_cli.api.estimates import estimate
+    from qwen_cli.cli.prepare import prepare
+
+    if preview.dry_run or preview.curl:
+        raise InvalidUsage("--dry-run and --curl show a request to the model; --estimate sends none")
+    sending = sending._replace(no_key=True)
+    prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
+    query = urlencode({"id": prepared.body["model"], "include": "pricing"})
+    try:
+        with (
+            Client(prepared.endpoint, None, sending, notes) as client,
+            notes.waiting("waiting for the prices"),
+            client.get(prepared.endpoint.models_url(query)) as reply,
+        ):
+            models = reply.read()
+    except RefusedError as error:
+        raise RefusedError(
+            f"the server has no list of models with prices: {error.message}", advice="check --base-url"
+        ) from error
+    figures, remarks = estimate(prepared.body, models)
+    if reask.reask:
+        remarks.append("this is for asking once, without --reask")
+    for remark in remarks:
+        notes.note(remark)
+    return figures

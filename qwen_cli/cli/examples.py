@@ -23,6 +23,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "qwen-cli cost": (
         "qwen-cli cost 'Name a colour'",
+        "qwen-cli cost --estimate -f notes.md 'Summarise this'",
         "qwen-cli cost --saved build/*.json",
         "qwen-cli json 'Name a colour' | tee colour.json | qwen-cli cost --saved",
         "qwen-cli cost --period 7d",

@@ -114,11 +114,12 @@ class EndpointOptions(NamedTuple):
 
 
 class CostOptions(NamedTuple):
-    """What costs are told of: one request, saved answers, or the account."""
+    """What costs are told of: one request, sent or not, saved answers, or the account."""
 
     saved: bool = False
     period: str | None = None
     balance: bool = False
+    estimate: bool = False
     json: bool = False
 
 
@@ -292,6 +293,7 @@ OPTIONS: Mapping[str, Any] = {
             "--period", from_variable=False, type=types.Period(), help="Print what this key spent, by model"
         ),
         balance=_option("--balance", from_variable=False, help="Print what is left on the account"),
+        estimate=_option("--estimate", from_variable=False, help="Print an upper bound, without asking the model"),
         json=_option("--json", from_variable=False, help="Print one JSON object"),
     ),
     **_panel(
@@ -338,6 +340,6 @@ EXCLUSIVE = (
     ("prediction", "prediction_file"),
     ("show", "reasoning"),
     ("dry_run", "curl"),
-    ("saved", "period", "balance"),
+    ("saved", "period", "balance", "estimate"),
 )
 """Mutually exclusive options."""
