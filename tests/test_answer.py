@@ -193,7 +193,7 @@ WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
         ({"finish_reason": ""}, "content", "''"),
         ({"finish_reason": None}, "content", "without a finish reason"),
         ({"finish_reason": "length"}, "content", "raise --max-tokens"),
-        ({"finish_reason": "length", "has": {"reasoning"}}, "content", "before any content came"),
+        ({"finish_reason": "length", "has": {"reasoning"}}, "content", "before any content"),
         ({"finish_reason": "content_filter"}, "content", "content filter"),
         ({"refusal": "I can't."}, "content", "the model refused: I can't."),
         ({"has": set()}, "content", "has no content"),

@@ -111,7 +111,7 @@ class TestSystemMessage:
         qwen.file("talk.json", json.dumps(begun))
         result = qwen("ask", "--chat", "talk.json", "-s", "Be brief.", "2?")
         assert result.status == 2
-        assert result.message.startswith("talk.json has begun without this system message; ")
+        assert result.message.startswith("talk.json started without this system message; ")
         assert said(qwen) == begun
 
 
@@ -155,9 +155,9 @@ class TestFailure:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            ("{}", "talk.json is no conversation: messages: Expected an array, Received an object"),
-            ("null", "talk.json is no conversation: "),
-            ('[{"role": "x"}]', "talk.json is no conversation: messages.0.role: Expected "),
+            ("{}", "talk.json is not a conversation: messages: Expected an array, Received an object"),
+            ("null", "talk.json is not a conversation: "),
+            ('[{"role": "x"}]', "talk.json is not a conversation: messages.0.role: Expected "),
             ("[", "talk.json is not JSON: "),
             (b"\xff", "talk.json is not UTF-8: byte 0xff at offset 0"),
         ],
@@ -173,7 +173,7 @@ class TestFailure:
         result = qwen("ask", "--chat", "talk.json", "2?", script=WITHOUT_PRIVILEGE)
         assert (result.status, result.message) == (7, "cannot write talk.json: Permission denied")
         assert qwen("ask", "--chat", "gone/talk.json", "2?").status == 7
-        assert qwen("ask", "--chat", "/dev/null", "2?").message.startswith("/dev/null is no regular file")
+        assert qwen("ask", "--chat", "/dev/null", "2?").message.startswith("/dev/null is not a regular file")
 
     def test_usage(self, qwen: Program) -> None:
         for arguments, reason in (

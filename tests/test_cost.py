@@ -165,7 +165,7 @@ class TestSaved:
             (b'{"choices": []}\xff', "offset 15"),
             ('{"choices": [], "usage": 7}', "usage"),
             ('{"choices": [], "usage": {"total_tokens": "7"}}', "total_tokens"),
-            ("[" * 100_000, "not saved output"),
+            ("[" * 100_000, "not a saved response"),
         ],
         ids=lambda value: repr(value)[:40],
     )

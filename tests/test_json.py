@@ -148,7 +148,7 @@ def test_a_json_format_is_held_against_the_content(
     assert result.status == status
     assert content in "".join(found_content(json.loads(line)) for line in result.text.splitlines())
     if status:
-        assert "json_object was asked for" in result.message
+        assert "json_object was requested" in result.message
 
 
 def found_content(document: Json) -> str:

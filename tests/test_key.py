@@ -115,7 +115,7 @@ class TestKeyring:
         assert qwen("ask", "hi", env=env, secret=SECRET).text == "Hello.\n"
         assert sent_key(api) == f"Bearer {SECRET}"
         deleted = qwen("key", "delete", env=env, secret=SECRET)
-        assert (deleted.status, deleted.message) == (0, f"the key for {account(api)} is deleted")
+        assert (deleted.status, deleted.message) == (0, f"deleted the key for {account(api)}")
         assert qwen("ask", "hi", env=env).status == 0
         assert sent_key(api) is None
         again = qwen("key", "delete", env=env)
@@ -235,7 +235,7 @@ class TestKeyring:
         for result in results:
             assert (result.status, result.stdout) == (3, b"")
             assert 2.5 < result.seconds < 7
-            assert "has not answered for 3 seconds" in result.message
+            assert "did not answer within 3 seconds" in result.message
             assert "unlock it" in result.message
             assert "AIMLAPI_API_KEY" in result.message
         assert not api.requests
@@ -248,7 +248,7 @@ class TestNoKeyring:
         result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE, "AIMLAPI_BASE_URL": None})
         assert (result.status, result.stdout) == (3, b"")
         assert result.message.startswith("no API key for api.aimlapi.com; get one at https://aimlapi.com/app/keys ")
-        told = ("AIMLAPI_API_KEY", "qwen-cli sandbox", "no OS keyring answers here")
+        told = ("AIMLAPI_API_KEY", "qwen-cli sandbox", "no OS keyring is available")
         places = [result.message.index(part) for part in told]
         assert places == sorted(places)
 
@@ -273,7 +273,7 @@ class TestNoKeyring:
         result = qwen("key", "status")
         assert (result.status, result.stderr) == (0, "")
         assert "source\tAIMLAPI_API_KEY\nkey\t…91c2\n" in result.text
-        assert "keyring\tnone: no OS keyring answers here" in result.text
+        assert "keyring\tnone: no OS keyring is available" in result.text
         assert not api.requests
 
     def test_a_loopback_host_needs_none(self, qwen: Program, api: ApiServer) -> None:

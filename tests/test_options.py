@@ -262,12 +262,12 @@ def test_a_misspelt_variable_gets_one_note_with_the_nearest_name(
         api.answer(reply({"current_balance": 1.5, "currency": "USD"}))
     result = qwen(*arguments, env=MISSPELT)
     assert result.status == 0
-    assert result.message == "QWEN_CLI_TEMPRATURE is the variable of no option; did you mean QWEN_CLI_TEMPERATURE?"
+    assert result.message == "unknown variable QWEN_CLI_TEMPRATURE; did you mean QWEN_CLI_TEMPERATURE?"
 
 
 def test_a_variable_near_to_none_is_named_without_a_suggestion(qwen: Program) -> None:
     result = qwen("ask", "--dry-run", "hi", env={"QWEN_CLI_XYZZY": "1"})
-    assert (result.status, result.message) == (0, "QWEN_CLI_XYZZY is the variable of no option")
+    assert (result.status, result.message) == (0, "unknown variable QWEN_CLI_XYZZY")
 
 
 def test_no_variable_is_noted_with_q_or_where_nothing_is_asked(qwen: Program) -> None:

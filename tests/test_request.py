@@ -127,7 +127,7 @@ class TestSchema:
         api.answer(reply(completion("Sure!")), reply(completion('{"n": 1}')))
         result = qwen("ask", "--schema", "a.json", "hi")
         assert (result.status, result.text) == (9, "Sure!\n")
-        assert "json_schema was asked for" in result.message
+        assert "json_schema was requested" in result.message
         assert qwen("ask", "--schema", "a.json", "hi").status == 0
 
 
@@ -157,7 +157,7 @@ def test_top_logprobs_needs_logprobs(qwen: Program, api: ApiServer) -> None:
 
 def test_stop_is_given_four_times_at_most(qwen: Program, api: ApiServer) -> None:
     result = qwen("ask", *["--stop", "x"] * 5, "hi")
-    assert (result.status, result.message) == (2, "--stop can be given 4 times at most, not 5")
+    assert (result.status, result.message) == (2, "--stop can be given at most 4 times, not 5")
     assert not api.requests
 
 

@@ -271,7 +271,7 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
         ("", 7, "standard input is not JSON"),
         (b"\xff", 7, "standard input is not UTF-8"),
         ("[1]", 2, "--tools: tools.0: Expected an object, Received 1"),
-        ("null", 2, "--tools: null is no value"),
+        ("null", 2, "--tools: null is not a value"),
     ],
 )
 def test_json_from_standard_input_is_held_to_the_limits(

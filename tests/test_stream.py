@@ -117,7 +117,7 @@ def test_a_json_format_that_the_answer_does_not_keep_ends_with_9(qwen: Program, 
     api.answer(events(chunks("Sure! ", "{}")), events(chunks('{"a"', ": 1}")))
     result = qwen("stream", "--response-format", "json_object", "hi")
     assert (result.status, result.text) == (9, "Sure! {}\n")
-    assert "json_object was asked for" in result.message
+    assert "json_object was requested" in result.message
     assert qwen("stream", "--response-format", "json_object", "hi").status == 0
 
 

@@ -101,7 +101,7 @@ def test_a_file_may_have_any_name(qwen: Program, locale: str) -> None:
 
 def test_empty_input_beside_other_parts_gets_a_note(qwen: Program) -> None:
     result = qwen("ask", "--dry-run", "hi", input="")
-    assert (result.status, result.message) == (0, "standard input is empty (use -n to leave it alone)")
+    assert (result.status, result.message) == (0, "standard input is empty (use -n to ignore it)")
     assert qwen("ask", "--dry-run", "-q", "hi", input="").stderr == ""
     assert qwen("ask", "--dry-run", "-n", "hi", input="").stderr == ""
     assert qwen("ask", "--dry-run", "hi").stderr == ""

@@ -131,7 +131,7 @@ class ChunkReader:
     def _count(self, size: int) -> None:
         self._size += size
         if self._size > MAX_KEPT:
-            raise ProtocolError(f"what has to be kept of the stream is more than {MAX_KEPT >> 20} MiB")
+            raise ProtocolError(f"the stream needs more than {MAX_KEPT >> 20} MiB of memory")
 
     def finish(self) -> Answer:
         """The answer so far; its content only if it was to be kept."""

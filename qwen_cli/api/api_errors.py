@@ -63,7 +63,7 @@ def _key_advice(source: str | None) -> str:
         return "no key was sent: see 'qwen-cli key status'"
     if source == KEYRING:
         return _STORE
-    return f"the key is the one in {source}: correct it, or unset it to use the one of 'qwen-cli key set'"
+    return f"the key is from {source}: correct it, or unset it to use the key stored by 'qwen-cli key set'"
 
 
 def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:

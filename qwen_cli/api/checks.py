@@ -76,9 +76,7 @@ def judge(answer: Answer, expectation: Expectation) -> Judgement:
     if expectation.choices:
         text, unfit = _select(find_choice(text, expectation.choices), _no_choice(expectation.choices))
     elif expectation.find_code:
-        text, unfit = _select(
-            expectation.find_code(text), "the answer has no fenced code block, though code was asked for"
-        )
+        text, unfit = _select(expectation.find_code(text), "the answer has no fenced code block")
     failure = _incomplete(answer, expectation.wanted) or _lacks(answer, expectation)
     if isinstance(failure, IncompleteAnswer) and expectation.allow_incomplete:
         return Judgement(text, unfit, failure)
@@ -94,14 +92,16 @@ def _incomplete(answer: Answer, wanted: str) -> IncompleteAnswer | None:
     if answer.refusal:
         return IncompleteAnswer(f"the model refused: {answer.refusal}")
     if reason is None:
-        return IncompleteAnswer("the answer ended without a finish reason, so it is not complete")
+        return IncompleteAnswer("the answer is incomplete: it ended without a finish reason")
     if reason == "length":
-        spent = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted} came"
-        return IncompleteAnswer(f"the answer was cut at the limit of tokens{spent}", advice="raise --max-tokens")
+        spent = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted}"
+        return IncompleteAnswer(
+            f"the answer is incomplete: it reached the token limit{spent}", advice="raise --max-tokens"
+        )
     if reason == "content_filter":
-        return IncompleteAnswer("the answer was cut by the content filter")
+        return IncompleteAnswer("the answer is incomplete: the content filter cut it")
     if reason not in COMPLETE:
-        return IncompleteAnswer(f"the answer ended with the finish reason '{reason}', so it is not complete")
+        return IncompleteAnswer(f"the answer is incomplete: its finish reason is '{reason}'")
     return None
 
 
@@ -125,9 +125,9 @@ def _misfit(text: str, answer: Answer, expectation: Expectation) -> UnfitAnswer 
     try:
         value = json_text.loads(text)
     except ValueError as error:
-        return UnfitAnswer(f"the answer is not JSON, though {kind} was asked for: {error}")
+        return UnfitAnswer(f"the answer is not JSON, although {kind} was requested: {error}")
     if kind == "json_object" and not isinstance(value, dict):
-        return UnfitAnswer(f"the answer is not a JSON object but {kind_of(value)}, though json_object was asked for")
+        return UnfitAnswer(f"the answer is not a JSON object but {kind_of(value)}, although json_object was requested")
     misfit = expectation.find_misfit and expectation.find_misfit(value)
     return UnfitAnswer(f"the answer does not fit the schema: {misfit}") if misfit else None
 

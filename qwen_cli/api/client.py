@@ -54,7 +54,7 @@ class Reply:
         for piece in self.pieces():
             body += piece
             if len(body) > MAX_BYTES:
-                raise ProtocolError(f"the response is larger than {MAX_BYTES >> 20} MiB, the most that is read")
+                raise ProtocolError(f"the response is larger than {MAX_BYTES >> 20} MiB, the limit")
         return bytes(body)
 
     def events(self) -> Iterator[str]:
@@ -82,7 +82,7 @@ def decoded(pieces: Iterable[bytes], encodings: str) -> Iterator[bytes]:
         if encoding in ("gzip", "x-gzip", "deflate"):
             pieces = _inflated(pieces)
         elif encoding not in ("", "identity"):
-            raise ProtocolError(f"the response is encoded as {encoding}, which was not asked for")
+            raise ProtocolError(f"the response is encoded as {encoding}, which was not requested")
     yield from pieces
 
 
@@ -108,7 +108,7 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[str]:
         for piece in pieces:
             undelivered += len(piece)
             if undelivered > MAX_BYTES:
-                raise ProtocolError(f"the stream holds an event of more than {MAX_BYTES >> 20} MiB")
+                raise ProtocolError(f"the stream contains an event larger than {MAX_BYTES >> 20} MiB")
             yield piece
 
     response = httpx.Response(
@@ -190,7 +190,7 @@ class Client:
         try:
             request = self._http.build_request(method, url, content=body, headers=headers)
         except httpx.InvalidURL as error:
-            raise InvalidUsage(f"{url[:200]} is not a URL that can be asked", advice="check --base-url") from error
+            raise InvalidUsage(f"{url[:200]} is not a valid URL", advice="check --base-url") from error
         response = self._send(request)
         try:
             yield Reply(response, self._proxy)
@@ -265,10 +265,10 @@ def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> h
             ),
         )
     except ImportError as error:
-        raise InvalidUsage("a SOCKS proxy needs one more package", advice="pip install 'qwen-cli[socks]'") from error
+        raise InvalidUsage("a SOCKS proxy needs an extra package", advice="pip install 'qwen-cli[socks]'") from error
     except (ValueError, httpx.InvalidURL) as error:
         raise InvalidUsage(
-            "the proxy that the environment names is not a proxy's URL", advice="it looks like http://HOST:PORT"
+            "the proxy in the environment is not a URL of a proxy", advice="an example is http://HOST:PORT"
         ) from error
     if proxy is None or not proxy.startswith("https:"):  # TLS within TLS is left to httpcore
         # httpx has no public way to hand over a network backend (encode/httpx#3749).

@@ -92,7 +92,7 @@ def check_key(secret: str, what: str) -> str:
     """The key, if an HTTP header can carry it; no message quotes it from here on."""
     withhold(secret)
     if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise CredentialsError(f"{what} is not a key: it holds white space, a line break or a non-ASCII character")
+        raise CredentialsError(f"{what} is not a key: it contains white space, a line break or a non-ASCII character")
     return secret
 
 
@@ -104,8 +104,8 @@ def require_keyring() -> None:
 def store_key(endpoint: Endpoint, secret: str) -> Key:
     """The key, stored for that endpoint."""
     if not secret:
-        raise InvalidUsage("no key was given: nothing is stored")
-    check_key(secret, "what was given")
+        raise InvalidUsage("no key given: nothing was stored")
+    check_key(secret, "the input")
     _ask_keyring(lambda keyring: keyring.set_password(SERVICE, endpoint.account, secret))
     return Key(secret, KEYRING)
 
@@ -166,7 +166,7 @@ def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
     if answers:
         return answers[0]
     if not failures:
-        raise KeyringError(f"the OS keyring has not answered for {PATIENCE:.0f} seconds", "unlock it and try again")
+        raise KeyringError(f"the OS keyring did not answer within {PATIENCE:.0f} seconds", "unlock it and try again")
     if isinstance(failures[0], KeyringError):
         raise failures[0]
     raise KeyringError(
@@ -194,5 +194,5 @@ def _backend() -> "KeyringBackend":
             pass
     found = keyring.core.get_keyring()
     if not keyring.core.recommended(found):
-        raise KeyringError("no OS keyring answers here", "install or start one, such as gnome-keyring")
+        raise KeyringError("no OS keyring is available", "install or start one, such as gnome-keyring")
     return found

@@ -71,13 +71,13 @@ def parse_endpoint(base_url: str) -> Endpoint:
         parts, port = urlsplit(""), None
     host = parts.hostname
     if host and not _is_host(host):
-        raise InvalidUsage(f"the base URL names no host: {host[:80]} is neither a name nor an address")
+        raise InvalidUsage(f"the base URL has no host: {host[:80]} is neither a name nor an address")
     if len(base_url) > _MAX_LENGTH:
         raise InvalidUsage(f"the base URL is longer than {_MAX_LENGTH} characters")
     if parts.scheme not in ("http", "https") or not host or not base_url.isascii() or not base_url.isprintable():
-        raise InvalidUsage("the base URL is not an http:// or https:// URL", advice=f"it looks like {DEFAULT_BASE_URL}")
+        raise InvalidUsage("the base URL is not an http:// or https:// URL", advice=f"an example is {DEFAULT_BASE_URL}")
     if parts.query or parts.fragment or "@" in parts.netloc or " " in base_url:
-        raise InvalidUsage("the base URL may hold neither a user name, a query nor a fragment")
+        raise InvalidUsage("the base URL must not contain a user name, a query or a fragment")
     return Endpoint(
         base_url=base_url.rstrip("/"),
         scheme=parts.scheme,

@@ -42,7 +42,9 @@ def load_at(text: str, start: int) -> tuple[Any, int]:
     except json.JSONDecodeError:
         raise
     except ValueError as error:
-        raise ValueError("it holds a number of too many digits" if "digits" in str(error) else str(error)) from None
+        raise ValueError(
+            "it contains a number with too many digits" if "digits" in str(error) else str(error)
+        ) from None
     if end - start > 2 * MAX_DEPTH and text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
         _check_depth(value)
     return value, end

@@ -53,7 +53,7 @@ def explain(
     if is_about_connecting(error):
         return _explain_connecting(error, host, proxy)
     if isinstance(error, httpx.TimeoutException):
-        return NetworkError(f"{host} fell silent for longer than allowed", advice="raise --timeout")
+        return NetworkError(f"timed out waiting for data from {host}", advice="raise --timeout")
     if isinstance(error, httpx.RemoteProtocolError) and _is_caused_by(error, h11.RemoteProtocolError):
         ended = response is not None and response.extensions["network_stream"].ended
         if not ended:
@@ -69,7 +69,7 @@ def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | Non
         message = f"the certificate of {host} is not trusted: {_reason(error)}"
         advice = "if it should be, set SSL_CERT_FILE to the certificate of its authority"
     elif isinstance(error, httpx.ConnectTimeout):
-        message, advice = f"no connection to {host}{through} within the time allowed", "raise --connect-timeout"
+        message, advice = f"no connection to {host}{through} within the time limit", "raise --connect-timeout"
     elif isinstance(error, httpx.ProxyError) and proxy_status(error) == _PROXY_AUTHENTICATION:
         advice = "put its user name and password into the variable: http://USER:PASSWORD@HOST:PORT"
     return NetworkError(message, advice=advice)
@@ -81,7 +81,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
     if isinstance(cause, socket.gaierror):
-        return "its name is not known" if cause.errno == socket.EAI_NONAME else "its name cannot be looked up now"
+        return (
+            "the host name is not known" if cause.errno == socket.EAI_NONAME else "the host name cannot be resolved now"
+        )
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed: {(cause.reason or 'for no reason given').replace('_', ' ').lower()}"
     if isinstance(cause, OSError) and cause.strerror:

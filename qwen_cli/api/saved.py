@@ -17,7 +17,7 @@ def read_saved(text: str, name: str) -> Iterator[Answer]:
     stream: _Stream | None = None
     for offset, document in _documents(text, name):
         if not isinstance(document, dict) or not {"choices", "usage", "meta"} & document.keys():
-            raise LocalError(f"{name} holds something else than a saved response at character {offset}")
+            raise LocalError(f"{name} contains something other than a saved response at character {offset}")
         usage = _usage_of(document, name)
         is_chunk = document.get("object") == "chat.completion.chunk" or "delta" in _choice(document)
         if stream is not None and (_is_body(document) or stream.is_over_at(document, usage)):
@@ -99,7 +99,7 @@ def _usage_of(document: JsonObject, name: str) -> Answer:
         read_usage(answer, document)
         figures(answer)
     except ProtocolError as error:
-        raise LocalError(f"{name} is not saved output of json: {error}") from None
+        raise LocalError(f"{name} is not a saved response: {error}") from None
     return answer
 
 
@@ -112,7 +112,7 @@ def _documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
         except ValueError as error:
             reason = error.msg if isinstance(error, JSONDecodeError) else str(error)
             line = text.count("\n", 0, position) + 1
-            raise LocalError(f"{name} is not saved output of json: {reason} in the value at line {line}") from None
+            raise LocalError(f"{name} is not a saved response: {reason} in the value at line {line}") from None
         yield position, document
         position = _after_space(text, end)
 

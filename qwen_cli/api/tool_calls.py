@@ -127,10 +127,10 @@ def check_tool_choice(calls: list[ToolCall], choice: Any) -> QwenError | None:
     else:
         return None
     if not calls and (name is not None or choice == "required"):
-        return ProtocolError(f"the answer calls no tool, though {_asked_for(name)} was asked for")
+        return ProtocolError(f"the answer calls no tool, although {_asked_for(name)} was requested")
     others = [call.name for call in calls if name not in (None, call.name)]
     if others:
-        return ProtocolError(f"the answer calls {others[0]}, though {_asked_for(name)} was asked for")
+        return ProtocolError(f"the answer calls {others[0]}, although {_asked_for(name)} was requested")
     return None
 
 

@@ -38,7 +38,7 @@ class Item(NamedTuple):
 def parse_item(number: int, data: bytes | None, *, jsonl: bool) -> Item:
     """Understand what was read; LocalError where it is too long (None), no text, or not the object it should be."""
     if data is None:
-        raise LocalError(f"it is larger than {MAX_BYTES >> 20} MiB, the most that is read")
+        raise LocalError(f"it is larger than {MAX_BYTES >> 20} MiB, the limit")
     text = decode_text(data, "it")
     item = Item(number, text)
     if not jsonl or item.is_blank:

@@ -157,7 +157,7 @@ class Governor(retrying.Pace):
             if now - (self._last_answer or now) > self._patience:
                 self.is_exhausted = True
         if not has_told:
-            self._notes.note(f"all requests wait until the service takes them: {failure}")
+            self._notes.note(f"waiting until the service accepts requests again: {failure}")
         if self.is_exhausted:
             raise failure
         return True

@@ -77,7 +77,7 @@ class Tally:
         if told <= _MAX_TOLD:
             self._notes.tell(f"item {outcome.number}: {outcome.failure}")
         if told == _MAX_TOLD:
-            self._notes.tell(f"further items that fail with status {status} are counted, not told")
+            self._notes.tell(f"further failures with status {status} are counted but not shown")
 
     def summary(self) -> str:
         """How many items failed, by status."""

@@ -38,7 +38,7 @@ def check(
     from qwen_cli.cli.prepare import prepare, settle
 
     if request.choice or request.schema or request.response_format:
-        raise InvalidUsage("check asks for yes or no: it takes no --choice, --schema or --response-format")
+        raise InvalidUsage("check takes no --choice, --schema or --response-format: the answer is yes or no")
     notes = Notes(quiet=display.quiet, verbose=display.verbose)
     request = request._replace(choice=[YES, NO])
     with open_output(None) as output:

@@ -46,7 +46,7 @@ def cost(
             figures = _of_saved(words, notes)
         elif cost.period or cost.balance:
             if words:
-                raise InvalidUsage("--period and --balance ask the account: they take no prompt")
+                raise InvalidUsage("--period and --balance take no prompt")
             figures = _of_account(cost, sending, preview, notes)
         elif cost.estimate:
             figures = _of_estimate(_texts(words), prompt, request, reask, sending, preview, notes)
@@ -90,7 +90,7 @@ def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOpti
     from qwen_cli.cli.prepare import note_unknown_variables
 
     if preview.dry_run or preview.curl:
-        raise InvalidUsage("--dry-run and --curl show a prompt's request; --period and --balance send no prompt")
+        raise InvalidUsage("--dry-run and --curl print the request for a prompt; --period and --balance send none")
     note_unknown_variables(notes)
     endpoint = parse_endpoint(sending.base_url)
     query = f"usage/detail?period={cost.period}" if cost.period else "billing"

@@ -90,4 +90,4 @@ def _kept(pieces: Iterable[bytes], body: bytearray) -> Iterator[bytes]:
         if size <= MAX_BYTES:
             body += piece
     if size > MAX_BYTES:
-        raise ProtocolError(f"the response is larger than {MAX_BYTES >> 20} MiB, the most that can be checked")
+        raise ProtocolError(f"the response is larger than {MAX_BYTES >> 20} MiB, the limit of what can be checked")

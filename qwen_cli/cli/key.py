@@ -44,5 +44,5 @@ def delete_key(*, where: EndpointOptions) -> None:
     endpoint = parse_endpoint(where.base_url)
     was_stored = delete(endpoint)
     Notes().note(
-        f"the key for {endpoint.account} is deleted" if was_stored else f"no key for {endpoint.account} is stored"
+        f"deleted the key for {endpoint.account}" if was_stored else f"no key for {endpoint.account} is stored"
     )

@@ -141,8 +141,8 @@ def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
     name = Template(output, members=jsonl)
     if name.is_constant:
         raise InvalidUsage(
-            "-o needs {} in the name, since each answer gets a file of its own",
-            advice="redirect standard output to have them all in one",
+            "-o needs {} in the file name, because each answer gets its own file",
+            advice="redirect standard output to have them all in one file",
         )
     return name
 

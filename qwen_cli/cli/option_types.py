@@ -92,7 +92,7 @@ class Choice(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in self.choices:
-            self.fail(f"{shown(value)} is none of {', '.join(self.choices)}", param, ctx)
+            self.fail(f"{shown(value)} is not one of {', '.join(self.choices)}", param, ctx)
         return str(value)
 
 
@@ -122,7 +122,7 @@ class Number(OneValue):
         if number is None or (self.whole and not isinstance(number, int)):
             self.fail(f"{shown(value)} is not a {noun} {self.limit}", param, ctx)
         if number < self.lowest or (self.highest is not None and number > self.highest):
-            self.fail(f"{shown(value)} is out of range: a {noun} {self.limit} is asked for", param, ctx)
+            self.fail(f"{shown(value)} is out of range: expected a {noun} {self.limit}", param, ctx)
         return number
 
 
@@ -214,7 +214,7 @@ class Json(OneValue):
     def check(self, found: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value, if the field may have it."""
         if found is None:
-            self.fail("null is no value: leave the option out to send none", param, ctx)
+            self.fail("null is not a value: omit the option instead", param, ctx)
         from qwen_cli.request.checking import OutsideLimitsError, check_field
 
         try:
@@ -261,7 +261,7 @@ class Field(OneValue):
         if not key or not equals:
             self.fail(f"{shown(value)} is not KEY=VALUE", param, ctx)
         if key in self.REFUSED:
-            self.fail(f"{key} has its own way in and cannot be set as a field", param, ctx)
+            self.fail(f"{key} cannot be set as a field", param, ctx)
         try:
             return key, load_json(text)
         except ValueError:

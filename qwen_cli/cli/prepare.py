@@ -180,7 +180,7 @@ def expect(request: RequestOptions, fields: Mapping[str, Any], asked: Asked) -> 
     if asked.wanted != "content" and (asked.code or request.choice):
         flag = "--code" if asked.code else "--choice"
         raise InvalidUsage(
-            f"{flag} is about the content of the answer: it cannot be combined with --show {asked.wanted}"
+            f"{flag} applies to the content of the answer: it cannot be combined with --show {asked.wanted}"
         )
     is_overruled = any(name == "response_format" for name, _ in request.field or ())
     find_misfit = None
@@ -244,4 +244,4 @@ def note_unknown_variables(notes: Notes) -> None:
 
             close = get_close_matches(option, known, n=1)
             hint = f"; did you mean {VARIABLE_PREFIX}{close[0]}?" if close else ""
-            notes.note(f"{name} is the variable of no option{hint}")
+            notes.note(f"unknown variable {name}{hint}")

@@ -86,7 +86,7 @@ def build_fields(options: RequestOptions, *, stream: bool) -> Body:
 
 def _stop(sequences: list[str]) -> str | list[str]:
     if len(sequences) > STOP_SEQUENCES:
-        raise InvalidUsage(f"--stop can be given {STOP_SEQUENCES} times at most, not {len(sequences)}")
+        raise InvalidUsage(f"--stop can be given at most {STOP_SEQUENCES} times, not {len(sequences)}")
     return sequences[0] if len(sequences) == 1 else sequences
 
 
@@ -109,7 +109,7 @@ def _choice_format(choices: list[str]) -> Any:
     from qwen_cli.api.checks import CHOICE
 
     if len(choices) < 2:  # noqa: PLR2004
-        raise InvalidUsage("--choice has to be given at least twice")
+        raise InvalidUsage("--choice must be given at least twice")
     if doubles := [choice for choice in choices if choices.count(choice) > 1]:
         raise InvalidUsage(f"--choice {doubles[0]} is given twice")
     if not all(choice.strip() for choice in choices):

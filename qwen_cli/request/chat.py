@@ -30,7 +30,7 @@ class Chat:
 
     def __init__(self, path: str, notes: Notes) -> None:
         if path == STDIN:
-            raise InvalidUsage("--chat takes the name of a file, since it writes to it")
+            raise InvalidUsage("--chat needs a file name, because it writes to the file")
         self._path = path
         self._notes = notes
         self._locked: int | None = None
@@ -60,7 +60,7 @@ class Chat:
             return parts
         if parts.earlier[0] != {"role": "system", "content": parts.system}:
             raise InvalidUsage(
-                f"{self._path} has begun without this system message", advice="leave it out, or begin another file"
+                f"{self._path} started without this system message", advice="omit it, or start another file"
             )
         return parts._replace(system=None)
 
@@ -68,7 +68,7 @@ class Chat:
         """What has been said so far: nothing where the file is missing or empty; LocalError where it is none."""
         try:
             if not stat.S_ISREG(os.stat(self._path).st_mode):
-                raise LocalError(f"{self._path} is no regular file, as a conversation has to be")
+                raise LocalError(f"{self._path} is not a regular file")
         except FileNotFoundError:
             return []
         except (OSError, ValueError):
@@ -80,7 +80,7 @@ class Chat:
         try:
             check_field("messages", messages)
         except OutsideLimitsError as error:
-            raise LocalError(f"{self._path} is no conversation: {error.message}") from None
+            raise LocalError(f"{self._path} is not a conversation: {error.message}") from None
         return list(messages)
 
     def take_turn(self) -> None:

@@ -45,7 +45,7 @@ def _read_all(descriptor: int, name: str) -> bytes:
             return bytes(data)
         data += piece
         if len(data) > MAX_BYTES:
-            raise LocalError(f"{name} is larger than {MAX_BYTES >> 20} MiB, the most that is read")
+            raise LocalError(f"{name} is larger than {MAX_BYTES >> 20} MiB, the limit")
 
 
 def read_text(path: str) -> str:
@@ -63,7 +63,7 @@ def decode_text(data: bytes, name: str) -> str:
             advice="convert it, with iconv for instance",
         ) from None
     if "\0" in text:
-        raise LocalError(f"{name} holds a NUL at byte offset {data.index(0)}: it is not text")
+        raise LocalError(f"{name} contains a NUL byte at offset {data.index(0)}: it is not text")
     return text
 
 
@@ -73,7 +73,7 @@ def load_json(text: str) -> Any:
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
-        raise ValueError("it holds a lone surrogate") from None
+        raise ValueError("it contains a lone surrogate") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value
@@ -137,16 +137,16 @@ class StandardInput:
             return b""
         try:
             if os.isatty(0):
-                self._note("reading standard input from the terminal, up to Control-D")
+                self._note("reading standard input from the terminal; end it with Control-D")
             elif not select.select([0], [], [], PATIENCE)[0]:
-                self._note("waiting for standard input (use -n to leave it alone)")
+                self._note("waiting for standard input (use -n to ignore it)")
             return _read_all(0, "standard input")
         except OSError as error:
             raise LocalError(f"cannot read standard input: {error.strerror}") from error
 
     def note_emptiness(self) -> None:
         """Say that nothing came, to who may have expected something."""
-        self._note("standard input is empty (use -n to leave it alone)")
+        self._note("standard input is empty (use -n to ignore it)")
 
 
 def read_secret(question: str) -> str:

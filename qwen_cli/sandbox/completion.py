@@ -17,7 +17,7 @@ PROMPT_PRICE = Decimal("0.4875")
 COMPLETION_PRICE = Decimal("2.925")
 """USD for a million tokens, the prices of the real model."""
 
-OUTSIDE = "The sandbox was told to answer outside the format that was asked for."
+OUTSIDE = "The sandbox answers outside the requested format, as it was asked to."
 """The text of an invalid answer where the format is no schema, or one that every value fits."""
 
 REASONING = "This is a sandbox without a model: it repeats the prompt."

@@ -25,7 +25,7 @@ def parse_fault(text: str) -> Fault:
     if not star:
         return Fault(kind)
     if not re.fullmatch("0*[1-9][0-9]{0,8}", times):
-        raise ValueError(f"{text!r}: after the * stands how many requests fail, 1 or more")
+        raise ValueError(f"{text!r}: the number of requests after the * must be 1 or more")
     return Fault(kind, int(times))
 
 

@@ -36,9 +36,9 @@ _SLOW_START = 2.0
 _SLOW_CHUNK = 0.1
 _GARBAGE = b'{"id": "chatcmpl-\xff\xfe", garbage'
 _FAILURES = {
-    "429": "Too many requests: the sandbox was told to limit the rate",
-    "500": "Internal server error: the sandbox was told to fail",
-    "503": "Service unavailable: the sandbox was told to fail",
+    "429": "Too many requests: the sandbox limits the rate",
+    "500": "Internal server error: the sandbox fails on request",
+    "503": "Service unavailable: the sandbox fails on request",
 }
 
 
