@@ -201,7 +201,7 @@ WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
         ({"has": {"content", "reasoning"}}, "reasoning", None),
         ({"has": set(), "tool_calls": [CALL]}, "content", None),
         ({"has": set(), "tool_calls": [CALL]}, "reasoning", "has no reasoning"),
-        ({"has": set(), "tool_calls": [CALL], "finish_reason": "length"}, "content", "limit of tokens"),
+        ({"has": set(), "tool_calls": [CALL], "finish_reason": "length"}, "content", "token limit"),
     ],
 )
 def test_the_verdict_says_what_an_answer_lacks(changes: Json, wanted: str, reason: str | None) -> None:

@@ -179,7 +179,7 @@ class TestFailure:
         for arguments, reason in (
             (("--chat", "a", "--messages", json.dumps(EARLIER), "hi"), "--messages and --chat cannot be combined"),
             (("--chat", "a", "-o", "./a", "hi"), "--output and --chat cannot be the same file"),
-            (("--chat", "-", "hi"), "--chat takes the name of a file"),
+            (("--chat", "-", "hi"), "--chat needs a file name"),
             (("--chat", "a"), "nothing to ask"),
         ):
             result = qwen("ask", *arguments)

@@ -158,8 +158,8 @@ class TestSaved:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            ('{"a": 1}', "something else"),
-            ("[1, 2]", "something else"),
+            ('{"a": 1}', "something other"),
+            ("[1, 2]", "something other"),
             ('{"choices": []} {"usage": ', "line 1"),
             ('{"choices": []}\n\nHello.', "line 3"),
             (b'{"choices": []}\xff', "offset 15"),

@@ -253,7 +253,7 @@ class TestReasoningOnTheTerminal:
 def test_quiet_leaves_out_notes_but_not_what_was_asked_for(qwen: Program, api: ApiServer) -> None:
     body = completion("Half", finish_reason="length")
     api.answer(*[reply(body)] * 3)
-    assert "limit of tokens" in qwen("ask", "--allow-incomplete", "hi").message
+    assert "token limit" in qwen("ask", "--allow-incomplete", "hi").message
     assert qwen("ask", "--allow-incomplete", "-q", "hi").stderr == ""
     assert "tokens" in qwen("ask", "--allow-incomplete", "-q", "-u", "hi").message
 

@@ -166,7 +166,7 @@ class TestNoText:
             (b"abc\xff", "not UTF-8: byte 0xff at offset 3"),
             ("é".encode() + b"\xc3", "not UTF-8: byte 0xc3 at offset 2"),
             (b"\xed\xa0\x80", "not UTF-8: byte 0xed at offset 0"),
-            ("é\0".encode(), "NUL at byte offset 2"),
+            ("é\0".encode(), "NUL byte at offset 2"),
         ],
     )
     def test_the_file_and_the_byte_offset_are_named(self, qwen: Program, content: bytes, reason: str) -> None:
