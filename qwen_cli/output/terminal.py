@@ -132,14 +132,6 @@ def _is_in_foreground() -> bool:
         return False
 
 
-def in_foreground() -> bool:
-    """Whether the terminal at standard error is waiting for this job, not for another one or for the shell."""
-    try:
-        return os.tcgetpgrp(STDERR) == os.getpgrp()
-    except OSError:  # the terminal of another session
-        return False
-
-
 def encode(text: str) -> bytes:
     """UTF-8, with U+FFFD for a lone surrogate."""
     try:
