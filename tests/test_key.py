@@ -215,7 +215,7 @@ class TestKeyring:
             running.type(b"\n")
             result = running.finish()
         assert result.status == 2
-        assert b"no key was given" in result.terminal
+        assert b"no key given" in result.terminal
 
     def test_a_keyring_that_stops_answering_costs_three_seconds(
         self, qwen: Program, api: ApiServer, keyring: Keyring
