@@ -166,11 +166,12 @@ def test_a_target_that_cannot_be_written_ends_with_7_before_anything_is_sent(
     assert target in result.message
 
 
-def test_a_folder_that_is_gone_ends_with_7(qwen: Program, api: ApiServer) -> None:
+@pytest.mark.parametrize("options", ["-o answer", "-o answer --save response"])
+def test_a_folder_that_is_gone_ends_with_7(qwen: Program, api: ApiServer, options: str) -> None:
     (qwen.cwd / "gone").mkdir()
     # As the console script does it: the current folder is no place to import from.
     qwen_cli = "from qwen_cli.__main__ import run; run()"
-    script = f'cd gone && rmdir ../gone && exec "$1" -P -c "{qwen_cli}" ask -o answer hi'
+    script = f'cd gone && rmdir ../gone && exec "$1" -P -c "{qwen_cli}" ask {options} hi'
     result = qwen(script=script)
     assert (result.status, api.requests) == (7, [])
     assert "answer" in result.message

@@ -219,9 +219,13 @@ def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool) -> None:
 
 def require_different_files(**files: str | None) -> None:
     """InvalidUsage where two of the options of these names would replace each other's file."""
-    given = {name: os.path.realpath(path) for name, path in files.items() if path is not None}
-    for (name, path), (other, same) in combinations(given.items(), 2):
-        if path == same:
+    given = [(name, path) for name, path in files.items() if path is not None]
+    for (name, path), (other, same) in combinations(given, 2):
+        try:
+            is_same = os.path.realpath(path) == os.path.realpath(same)
+        except OSError:  # in a folder that is gone, where neither can be written
+            is_same = path == same
+        if is_same:
             raise InvalidUsage(f"--{name} and --{other} cannot be the same file")
 
 
