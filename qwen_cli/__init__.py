@@ -1,3 +1,3 @@
-"""qwen-cli: one prompt in, one whole answer out, and an exit status to believe."""
+"""qwen-cli: ask a language model from the command line."""
 
 __version__ = "0.1.0"

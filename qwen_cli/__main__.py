@@ -12,7 +12,7 @@ from qwen_cli import __version__
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status, or die of the signal that ended it."""
     if list(arguments) in (["--version"], ["-V"]) and sys.stdout is not None:
-        # Answered before anything is imported: scripts ask this in loops. What goes wrong is told by the long way.
+        # Answered before anything is imported: scripts ask this in loops. Failures take the long way.
         try:
             os.write(1, f"qwen-cli {__version__}\n".encode())
         except OSError:

@@ -16,7 +16,7 @@ Interruption is no QwenError: `Killed` carries the signal that the process then 
 
 
 class QwenError(Exception):
-    """A failure to be told in one line: `message` is what was wrong, `advice` what to do about it."""
+    """A failure, reported in one line: `message` is what was wrong, `advice` what to do about it."""
 
     status = 1
 

@@ -52,7 +52,7 @@ def dying_with_reader(descriptor: int) -> Iterator[None]:
 
 def _await_lost_reader(descriptor: int) -> None:
     poll = select.poll()
-    poll.register(descriptor, 0)  # errors and hang-ups are told without being asked for
+    poll.register(descriptor, 0)  # errors and hang-ups are reported even with an empty event mask
     poll.poll()
     os.kill(os.getpid(), signal.SIGURG)
 

@@ -29,7 +29,7 @@ _SUFFIXES = {"any": (), "folder": (), "json": ("json",), "image": _IMAGE_SUFFIXE
 
 @dataclass(frozen=True)
 class Files:
-    """Which files are meant: names that end in one of `suffixes`, in any case; none of them is any file."""
+    """Which files: names that end in one of `suffixes`, in any case; none of them is any file."""
 
     suffixes: tuple[str, ...] = ()
     with_others: bool = False
@@ -57,7 +57,7 @@ class Option:
     """The flags that say no: `--no-logprobs`."""
     help: str
     default: str | None
-    """As help tells it."""
+    """As help shows it."""
     panel: str
     value: Value | None
     repeatable: bool

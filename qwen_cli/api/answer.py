@@ -45,7 +45,7 @@ class Answer:
 
 
 _CALL_SIZE: Final = 64
-"""Characters that a fragment counts for beside its arguments, lest empty ones are kept without end."""
+"""Characters that a fragment counts for beside its arguments, so that empty ones are not kept without end."""
 
 
 class Delta(NamedTuple):
@@ -56,7 +56,7 @@ class Delta(NamedTuple):
 
 
 def read_completion(body: bytes) -> Answer:
-    """Read the body of a whole response; ProtocolError where it is not one."""
+    """Read the body of a complete response; ProtocolError where it is not one."""
     response = as_object(parse_json(body, "the response"), "the response")
     if failure := error_within(response, "the response holds an error"):
         raise failure
@@ -92,7 +92,7 @@ class ChunkReader:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the finish reason has come: all that says that an answer is whole."""
+        """Whether the finish reason has come: the only sign that an answer is complete."""
         return self._answer.finish_reason is not None
 
     def read(self, data: str) -> Delta:

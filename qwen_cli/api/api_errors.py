@@ -36,7 +36,7 @@ _LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, key_source: str | None, has_model: bool
 ) -> QwenError:
-    """Explain a response that is no success.
+    """Explain a response other than a success.
 
     `headers` are looked up in lower case. `key_source` is the variable that the key was in, `keyring`, or None where no
     key was sent; `has_model` says whether the request named a model.

@@ -126,7 +126,7 @@ NO_SOURCE = "none"
 
 
 def describe(endpoint: Endpoint) -> dict[str, str]:
-    """What `key status` tells: name and value, the key itself not among them. `source` may be `NO_SOURCE`."""
+    """What `key status` prints: name and value, never the key itself. `source` may be `NO_SOURCE`."""
     winner = _from_environment()
     try:
         secret, backend = _ask_keyring(

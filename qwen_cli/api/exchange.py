@@ -42,7 +42,7 @@ class Exchange(NamedTuple):
     cache: Cache | None = None
 
     def ask(self) -> Outcome:
-        """Send, read the whole answer and judge it; ask again, with what was wrong, as often as is allowed.
+        """Send, read the complete answer and judge it; ask again, with what was wrong, as often as allowed.
 
         What the cache holds is not sent.
         """

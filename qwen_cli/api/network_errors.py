@@ -28,7 +28,7 @@ def _is_caused_by(error: BaseException, kind: type[BaseException]) -> bool:
 
 
 def proxy_status(error: httpx.ProxyError) -> int | None:
-    """The status with which a proxy refused to connect; httpcore tells it in the message alone."""
+    """The status with which a proxy refused to connect; httpcore reports it in the message only."""
     status = str(error).partition(" ")[0]
     return int(status) if status.isdecimal() else None
 

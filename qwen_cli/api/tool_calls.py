@@ -1,4 +1,4 @@
-"""Tool calls: whole ones, fragments that make one, and whether they are those that were asked for. No I/O."""
+"""Tool calls: complete ones, fragments of one, and whether they are those that were requested. No I/O."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What has become of the items: counted, told by number, and summed up at the end."""
+"""What has become of the items: counted, reported by number, and summed up at the end."""
 
 import threading
 from collections import Counter
@@ -12,7 +12,7 @@ from qwen_cli.errors import CredentialsError, NetworkError, ProtocolError, QwenE
 from qwen_cli.output.stderr import Notes
 
 _MAX_TOLD: Final = 10
-"""Failures of one status that are told; more of them would only hide the others."""
+"""Failures of one status that are reported; more would only hide the others."""
 
 
 class ItemOutcome(NamedTuple):

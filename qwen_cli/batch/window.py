@@ -67,5 +67,5 @@ class Window:
             self._changed.notify_all()
 
     def break_off(self) -> None:
-        """Let nothing more be written, once the line that is being written is whole, or nobody has read it in time."""
+        """Let nothing more be written, once the current line is complete, or nobody has read it in time."""
         self._writing.acquire(timeout=0.5)

@@ -13,7 +13,7 @@ CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_
 
 
 class WritingHelp(click.Command):
-    """Help is a result: a full disk or a reader that leaves is told as for any other."""
+    """Help is a result: a full disk or a closed pipe is reported as for any other."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         written = args.copy()

@@ -52,7 +52,7 @@ class Text(OneValue):
 
 
 class BaseUrl(OneValue):
-    """Where requests go: checked here, so that what is wrong is told of the flag or variable that says it."""
+    """Where requests go: checked here, so that a mistake is reported for the flag or variable that made it."""
 
     name = "url"
     metavar = "URL"
@@ -69,7 +69,7 @@ class BaseUrl(OneValue):
 class Path(OneValue):
     """A file's name; any bytes but none at all.
 
-    `kind` says what is meant, for completion: `any` file, an `image`, `json`, a `folder`.
+    `kind` is for completion: `any` file, an `image`, `json`, a `folder`.
     """
 
     name = "file"

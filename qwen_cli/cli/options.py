@@ -73,7 +73,7 @@ class SaveOptions(NamedTuple):
 
 
 class CheckOptions(NamedTuple):
-    """What is told beside the exit status."""
+    """What is printed beside the exit status."""
 
     usage: bool = False
     verbose: bool = False

@@ -24,7 +24,7 @@ def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation"
 
 
 def print_answer(answer: Answer, text: str, calls: Sequence[ToolCall], output: Output, show: ShowOptions) -> None:
-    """Print the text that a whole answer comes to, then tool calls, a line each."""
+    """Print the text of a complete answer, then its tool calls, one per line."""
     printed = TextOutput(output, end_line=not show.no_newline)
     if show.both:
         beside = ReasoningOutput()

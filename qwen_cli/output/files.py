@@ -1,4 +1,4 @@
-"""Files that are replaced whole: written beside the target, renamed over it when all is there."""
+"""Files that are replaced atomically: written beside the target, renamed over it once complete."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ _making: Final = threading.RLock()
 class AtomicFile:
     """A new content for the file at `path`; it counts from `commit` on, and is discarded without it.
 
-    What can be known to fail is told at once, as a LocalError. Symbolic links are followed. A new file gets the
+    A failure that can be foreseen is raised at once, as a LocalError. Symbolic links are followed. A new file gets the
     permissions that the folder and the umask give it; an old one passes on its mode, ACL and, where possible, owner. A
     file that is a mount point cannot be renamed over: its content is kept in memory, and written in place at the end.
 

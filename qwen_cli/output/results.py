@@ -1,4 +1,4 @@
-"""Where results go: standard output, or the file of `-o`, which is replaced by a whole result only."""
+"""Where results go: standard output, or the file of `-o`, which only a complete result replaces."""
 
 import codecs
 import errno
@@ -58,7 +58,7 @@ class Output:
 
 
 class FileOutput(Output):
-    """A file that is replaced by the whole result only."""
+    """A file that only a complete result replaces."""
 
     def __init__(self, target: str) -> None:
         self._file = AtomicFile(target)

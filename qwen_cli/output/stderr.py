@@ -50,7 +50,7 @@ def complain(message: str) -> None:
 
 
 class Notes:
-    """What is told on standard error beside the result: notes, retries, the wait."""
+    """What standard error shows beside the result: notes, retries, the wait."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
@@ -65,7 +65,7 @@ class Notes:
         complain(message)
 
     def detail(self, message: str) -> None:
-        """Say it to those who asked for `-v`."""
+        """Say it with `-v` only."""
         if self.verbose:
             complain(message)
 

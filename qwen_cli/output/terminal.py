@@ -37,7 +37,7 @@ def one_line(text: str, *, max_length: int = 1000) -> str:
 
 
 def keep_standard_streams() -> None:
-    """Put /dev/null where the caller closed a standard stream, lest a socket be opened in its place.
+    """Put /dev/null where the caller closed a standard stream, so that no socket is opened in its place.
 
     Python notices the closed stream before (`sys.stdout is None`), and that is what later says that it was closed.
     """

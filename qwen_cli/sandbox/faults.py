@@ -11,7 +11,7 @@ FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length", "invalid")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One of `FAULTS`, and how many requests it befalls; None is every request from then on."""
+    """One of `FAULTS`, and how many requests it hits; None means every request from then on."""
 
     kind: str
     times: int | None = None

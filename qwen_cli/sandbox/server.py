@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         """Standard error belongs to the command."""
 
     def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
-        """What the base class can't parse, told in the API's own shape."""
+        """What the base class can't parse, reported in the API's own shape."""
         # After these the position in the input is unknown.
         self.close_connection = True
         self._digest = _digest(self.requestline)
