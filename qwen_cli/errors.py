@@ -8,7 +8,7 @@ QwenError
 ├── NetworkError       6  the network failed: name, connection, TLS, timeout
 ├── CacheMiss          6  the answer is not in the cache, and nothing may be sent
 ├── LocalError         7  a local file or input could not be read, understood or written
-├── IncompleteAnswer   8  the answer is not complete
+├── IncompleteAnswer   8  the answer is incomplete: cut, filtered, refused or empty
 └── ProtocolError      9  the response is not what the protocol or the requested format says
 
 Interruption is no QwenError: `Killed` carries the signal that the process then dies of.

@@ -173,6 +173,7 @@ def sentence(text: str) -> str:
 def prose(text: str) -> str:
     """Text whose flags are bold, and whose hyphens are hyphens except where they start a number or a flag."""
     # A terminal of ASCII alone would show a question mark for the ellipsis.
+    text = text.replace("\\", r"\e")
     text = re.sub(r"(?<!\S)-(?=\d)", r"\\-", text).replace("…", "...").replace("'", r"\(aq")
     text = _FLAG.sub(lambda flag: f"\\fB{literal(flag[0])}\\fR", text)
     return "".join(character if character.isascii() else f"\\[u{ord(character):04X}]" for character in text)

@@ -72,6 +72,11 @@ def test_every_option_is_there(path: tuple[str, ...]) -> None:
         assert any(help_[1:] in f"{lines[place]} {lines[place + 1]}" for place in places), head
 
 
+@pytest.mark.parametrize("path", re.findall("@details (.+)@", PROSE.read_text()))
+def test_what_help_says_of_a_command_is_there_word_for_word(path: str) -> None:
+    assert read_commands()[path].details in " ".join(shown(width=1000).split())
+
+
 def test_no_flag_is_named_that_does_not_exist() -> None:
     known = {flag for path in ALL_PATHS for option in options(*path) for flag in flags(option)}
     text = shown(width=1000).partition("\nEXAMPLES")[0]

@@ -114,7 +114,7 @@ class EndpointOptions(NamedTuple):
 
 
 class CostOptions(NamedTuple):
-    """What costs are told of: one request, sent or not, saved answers, or the account."""
+    """What the cost is of: one request, sent or not, saved responses, or the account."""
 
     saved: bool = False
     period: str | None = None
