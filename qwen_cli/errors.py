@@ -6,7 +6,7 @@ QwenError
 ├── RefusedError       4  the API refused the request
 ├── ServiceError       5  the service failed or is rate limiting
 ├── NetworkError       6  the network failed: name, connection, TLS, timeout
-├── CacheMiss          6  the answer is not in the cache, and nothing may be sent
+│   └── CacheMiss      6  the answer is not in the cache, and nothing may be sent
 ├── LocalError         7  a local file or input could not be read, understood or written
 ├── IncompleteAnswer   8  the answer is incomplete: cut, filtered, refused or empty
 └── ProtocolError      9  the response is not what the protocol or the requested format says
@@ -46,8 +46,8 @@ class NetworkError(QwenError):
     status = 6
 
 
-class CacheMiss(QwenError):
-    status = 6
+class CacheMiss(NetworkError):
+    """Nothing may be sent, so the network is no help."""
 
 
 class LocalError(QwenError):

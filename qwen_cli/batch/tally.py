@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from qwen_cli.api.answer import Answer
 from qwen_cli.api.costs import Total
-from qwen_cli.errors import CredentialsError, NetworkError, ProtocolError, QwenError
+from qwen_cli.errors import CacheMiss, CredentialsError, NetworkError, ProtocolError, QwenError
 from qwen_cli.output.stderr import Notes
 
 _MAX_TOLD: Final = 10
@@ -55,7 +55,7 @@ class Tally:
                 self._add_cost(answer)
             if outcome.failure is not None:
                 self.failed[outcome.failure.status] += 1
-            is_network = isinstance(outcome.failure, NetworkError)
+            is_network = isinstance(outcome.failure, NetworkError) and not isinstance(outcome.failure, CacheMiss)
             self.network_failures = self.network_failures + 1 if is_network else 0
 
     def _add_cost(self, answer: Answer) -> None:
