@@ -16,7 +16,8 @@ from tests.api_server import FIN, ApiServer, Reply, events, head, reply
 from tests.bodies import Json, chunk, chunks, completion, event, tool_call
 from tests.program import TERMINAL, Program
 
-COMMANDS = [("ask",), ("stream",), ("json",), ("json", "--stream")]
+COMMANDS = [("ask",), ("json", "--stream")]
+"""One that reads a whole response, one that reads a stream: the others read as they do."""
 
 
 def is_streamed(arguments: tuple[str, ...]) -> bool:
@@ -181,7 +182,7 @@ def test_a_tool_choice_that_was_not_followed_ends_with_9(
     result = qwen(*arguments, "--tools", TOOLS, "--tool-choice", choice, "hi")
     assert result.status == status
     if status:
-        assert "asked for" in result.message
+        assert "requested" in result.message
 
 
 @pytest.mark.parametrize("command", ["ask", "stream"])
