@@ -17,7 +17,7 @@ PEERS = {"curl | jq": "curl | jq", "llm": "llm", "openai": "openai", "sgpt": "sh
 """A program's name in the benchmark -> in the picture."""
 PLACES = {"": "Server on the same machine", ", TLS, 100 ms": "Server at 100 ms of round trip, TLS"}
 """How the names of a place's rows end -> its title."""
-STYLE = {
+STYLE: Any = {
     "axes.spines.bottom": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
