@@ -80,7 +80,9 @@ def built(folder: Path) -> Built:
             hatchling = environment(made / "backend", *backend) / "hatchling"
             execute(hatchling, "build", "-t", "sdist", "-d", made, cwd=ROOT)
             with tarfile.open(next(made.glob("*.tar.gz"))) as archive:
-                archive.extractall(made / "unpacked", filter="data")
+                # Debian's Python 3.11 does not know the filter yet.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(made / "unpacked")
             (source,) = (made / "unpacked").iterdir()
             execute(hatchling, "build", "-t", "wheel", "-d", made, cwd=source)
     (sdist,), (wheel,) = made.glob("*.tar.gz"), made.glob("*.whl")
