@@ -140,11 +140,11 @@ def test_an_upload_that_goes_on_is_no_silence(qwen: Program, api: ApiServer) -> 
 
     The buffers of the system hold a third of it when the last byte is sent, which is silence until they are read.
     """
-    api.read_pause = 0.08
+    api.read_pause = 0.05
     api.answer(reply(completion("Hello.")))
-    result = qwen("ask", "--timeout", "4", input=LARGE, timeout=60)
+    result = qwen("ask", "--timeout", "2.5", input=LARGE, timeout=60)
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
-    assert result.seconds > 4
+    assert result.seconds > 2.5
 
 
 def test_a_server_that_does_not_read_costs_the_timeout(qwen: Program, api: ApiServer) -> None:
