@@ -1,7 +1,7 @@
 """Whatever stands in a header of the response, it is understood or ignored, and never a defect."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qwen_cli.api.client import decoded
@@ -14,6 +14,8 @@ from tests.program import TERMINAL, Program
 DATES = st.from_regex(r"([A-Z][a-z]{2}, )?[0-9]{1,12} (Jan|Feb|Foo) [0-9]{1,12}( [0-9:]{0,12})?( [+-]?[0-9A-Z]{0,6})?")
 
 
+@example("0 JAN 3000000000 0:0")
+@example("1 Jan 2100 0:0:0 +99999999999999999999")
 @given(st.one_of(st.text(), DATES, st.from_regex(r"-?[0-9]{1,400}(\.[0-9]+)?")))
 def test_any_retry_after_gives_a_wait_within_the_limit(value: str) -> None:
     seconds = parse_retry_after(value)

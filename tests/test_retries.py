@@ -142,7 +142,7 @@ def test_the_backoff_grows_and_has_jitter() -> None:
     assert averages == sorted(averages)
 
 
-@pytest.mark.parametrize("attempt", [4, 5, 10, 1000])
+@pytest.mark.parametrize("attempt", [4, 5, 10, 100_000])
 def test_the_backoff_ends_at_eight_seconds(attempt: int) -> None:
     assert all(4 <= retrying.delay(attempt, None) <= 8 for _ in range(50))
 

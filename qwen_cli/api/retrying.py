@@ -14,7 +14,7 @@ LIMITS: Final = frozenset({429, 503})
 """Those that say that the service is busy, rather than broken."""
 
 _FIRST: Final = 0.5
-_LONGEST_BACKOFF: Final = 8.0
+_MAX_DOUBLINGS: Final = 4
 
 
 def delay(attempt: int, retry_after: str | None) -> float:
@@ -23,7 +23,7 @@ def delay(attempt: int, retry_after: str | None) -> float:
         return min(asked, LONGEST)
     import random
 
-    backoff: float = min(_FIRST * 2**attempt, _LONGEST_BACKOFF)
+    backoff: float = _FIRST * 2 ** min(attempt, _MAX_DOUBLINGS)
     return backoff * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
 
 
@@ -38,7 +38,7 @@ def parse_retry_after(value: str | None) -> float | None:
 
     try:
         date: datetime = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year or a zone that no date can have
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
