@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from qwen_cli.api.answer import Answer
-from qwen_cli.api.costs import FIGURES, figures, plain, total
+from qwen_cli.api.costs import FIGURES, Total, figures, plain
 from qwen_cli.api.saved import read_saved
 from qwen_cli.errors import LocalError
 from tests.api_server import ApiServer, reply, stream
@@ -321,7 +321,7 @@ def test_every_saved_answer_counts_once_in_any_layout(case: tuple[str, list[Json
     assert [(answer.usage, answer.meta_usage) for answer in answers] == [
         (each["usage"] or None, (each["meta"] or {}).get("usage")) for each in told
     ]
-    values, _ = total(answers)
+    values = Total(answers).as_figures()
     assert values["responses"] == len(told)
     counts = [each["usage"]["prompt_tokens"] for each in told if each["usage"]]
     known = [count for count in counts if count is not None]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from qwen_cli.api.answer import Answer, ChunkReader, read_completion
 from qwen_cli.api.checks import Expectation, judge
-from qwen_cli.api.costs import figures, usage_line
+from qwen_cli.api.costs import Total, figures, usage_line
 from qwen_cli.errors import QwenError
 from tests.api_server import FIN, ApiServer, Reply, events, head, reply
 from tests.bodies import Json, chunk, chunks, completion, event, tool_call
@@ -395,7 +395,7 @@ def judged(read: Callable[[], Answer]) -> int:
         answer = read()
         for call in answer.tool_calls:
             json.loads(call.as_json())
-        usage_line(answer)
+        usage_line(Total([answer]).sums)
         figures(answer)
         for wanted in ("content", "reasoning", "calls"):
             request = {"tool_choice": "required", "response_format": {"type": "json_object"}}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from qwen_cli.api.api_errors import error_within
-from qwen_cli.api.members import JsonObject, as_object, member, parse_json
+from qwen_cli.api.members import JsonObject, as_object, member, parse_object
 from qwen_cli.api.tool_calls import CallReader, ToolCall, calls_in
 from qwen_cli.errors import ProtocolError
 
@@ -57,7 +57,7 @@ class Delta(NamedTuple):
 
 def read_completion(body: bytes) -> Answer:
     """Read the body of a complete response; ProtocolError where it is not one."""
-    response = as_object(parse_json(body, "the response"), "the response")
+    response = parse_object(body, "the response")
     if failure := error_within(response, "the response holds an error"):
         raise failure
     choice = _first_choice(response, "the response")
@@ -98,7 +98,7 @@ class ChunkReader:
     def read(self, data: str) -> Delta:
         """Read the JSON of one chunk; ProtocolError where it is not one, or the error that it carries."""
         what = "a chunk of the stream"
-        chunk = as_object(parse_json(data, what), what)
+        chunk = parse_object(data, what)
         if failure := error_within(chunk, "the stream broke off with an error"):
             raise failure
         answer = self._answer

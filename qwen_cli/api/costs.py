@@ -1,11 +1,12 @@
 """What answers cost: the figures of one, of many, and of the account."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from qwen_cli.api.answer import Answer
-from qwen_cli.api.members import JsonObject, kind_of, member, parse_json
+from qwen_cli.api.members import JsonObject, kind_of, member, parse_object
 from qwen_cli.errors import ProtocolError
 from qwen_cli.output.terminal import one_line, visible_json
 
@@ -48,23 +49,8 @@ def plain(figure: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def sum_of(answers: Sequence[Answer]) -> Figures:
-    """The figures of answers that were asked for together."""
-    return figures(answers[0]) if len(answers) == 1 else _totals(answers)
-
-
-def _totals(answers: Sequence[Answer]) -> Figures:
-    totals, _ = total(answers)
-    return {name: totals[name] for name in FIGURES}
-
-
-def usage_line(*answers: Answer, cached: bool = False) -> str:
-    """Tokens and USD in one line, added up; an answer of the cache has cost nothing."""
-    return figures_line(sum_of(answers), cached=cached)
-
-
-def figures_line(values: Figures, *, cached: bool = False) -> str:
-    """The same of figures that are a sum already."""
+def usage_line(values: Figures, *, cached: bool = False) -> str:
+    """Tokens and USD in one line; an answer from the cache cost nothing."""
     known = {name: plain(figure) for name, figure in values.items()}
     return (
         f"{known['prompt_tokens']} prompt + {known['completion_tokens']} completion"
@@ -85,34 +71,34 @@ def lines(values: Mapping[str, Any]) -> str:
 
 def as_json(values: Any) -> str:
     """The same as one JSON object, null for what is not known, numbers as plain as in the lines."""
-    import json
-
-    return visible_json(_to_json(values, json.dumps)) + "\n"
+    return visible_json(_to_json(values)) + "\n"
 
 
-def _to_json(value: Any, dumps: Callable[..., str]) -> str:
+def _to_json(value: Any) -> str:
     if isinstance(value, Mapping):
-        members = (f"{dumps(name)}:{_to_json(member, dumps)}" for name, member in value.items())
-        return "{" + ",".join(members) + "}"
+        return "{" + ",".join(f"{json.dumps(name)}:{_to_json(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(_to_json(item, dumps) for item in value) + "]"
-    return plain(value) if isinstance(value, Decimal) else dumps(value, ensure_ascii=False)
+        return "[" + ",".join(map(_to_json, value)) + "]"
+    return plain(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 class Total:
-    """The sum of each figure over answers that are added one by one."""
+    """The sum of each figure over answers; None for a figure that none of them has."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Iterable[Answer] = ()) -> None:
         self.sums: dict[str, Decimal | None] = dict.fromkeys(FIGURES)
         self._known = dict.fromkeys(FIGURES, 0)
         self._responses = 0
+        for answer in answers:
+            self.add(answer)
 
     def add(self, answer: Answer) -> None:
         """Count one more; ProtocolError, and nothing counted, where a figure is no number."""
         known = {name: figure for name, figure in figures(answer).items() if figure is not None}
         self._responses += 1
         for name, figure in known.items():
-            self.sums[name] = (self.sums[name] or Decimal(0)) + figure
+            before = self.sums[name]
+            self.sums[name] = figure if before is None else before + figure
             self._known[name] += 1
 
     def remarks(self) -> list[str]:
@@ -128,30 +114,15 @@ class Total:
         return {"responses": Decimal(self._responses)} | self.sums
 
 
-def total(answers: Iterable[Answer]) -> tuple[dict[str, Any], list[str]]:
-    """The sum of each figure and the number of `responses`; and a note for each figure that some of them lack."""
-    total = Total()
-    for answer in answers:
-        total.add(answer)
-    return total.as_figures(), total.remarks()
-
-
 def read_balance(body: bytes) -> Figures:
     """What `/v2/billing` says: the balance in USD."""
-    return {"usd_balance": figure_of(_account(body, "the balance"), "current_balance")}
-
-
-def _account(body: bytes, what: str) -> JsonObject:
-    answer = parse_json(body, what)
-    if not isinstance(answer, dict):
-        raise ProtocolError(f"{what} is not a JSON object but {kind_of(answer)}")
-    return answer
+    return {"usd_balance": figure_of(parse_object(body, "the balance"), "current_balance")}
 
 
 def read_period(body: bytes, period: str) -> dict[str, Any]:
     """What `/v2/usage/detail` says: the total, and a row a model."""
     what = "the usage report"
-    report = _account(body, what)
+    report = parse_object(body, what)
     rows = member(report, "models", list, what) or []
     if not all(isinstance(row, dict) and isinstance(row.get("model"), str) for row in rows):
         raise ProtocolError(f"{what} has a row without a model")

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, Final
 
 from qwen_cli.api.costs import Figures, figure_of
-from qwen_cli.api.members import JsonObject, as_object, member, parse_json
+from qwen_cli.api.members import JsonObject, as_object, member, parse_object
 
 _PER_MESSAGE: Final = 32
 """Tokens at most that a chat template puts around a message, and before the answer; they are about five."""
@@ -24,7 +24,7 @@ def estimate(body: Mapping[str, Any], models: bytes) -> tuple[Figures, list[str]
     A tokenizer of bytes, such as this model's, makes no more tokens of a text than it has bytes in UTF-8.
     """
     name = body["model"]
-    model = _find_model(parse_json(models, _PLACE), name)
+    model = _find_model(parse_object(models, _PLACE), name)
     prompt = Decimal(_prompt_tokens(body))
     completion = _completion_tokens(body, model or {})
     prices = None if model is None else _prices(model)
@@ -82,9 +82,9 @@ def _completion_tokens(body: Mapping[str, Any], model: JsonObject) -> Decimal | 
     return figure_of(body, "max_tokens") or figure_of(info, "outputMax") or figure_of(info, "contextLength")
 
 
-def _find_model(response: Any, name: str) -> JsonObject | None:
+def _find_model(response: JsonObject, name: str) -> JsonObject | None:
     """The model of that name, or of that other name; servers that know no `id` list all of theirs."""
-    found = [as_object(each, _PLACE) for each in member(as_object(response, _PLACE), "data", list, _PLACE) or ()]
+    found = [as_object(each, _PLACE) for each in member(response, "data", list, _PLACE) or ()]
     named = [each for each in found if each.get("id") == name]
     return next(iter(named or [each for each in found if name in (member(each, "aliases", list, _PLACE) or ())]), None)
 

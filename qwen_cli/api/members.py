@@ -8,9 +8,9 @@ from qwen_cli.errors import ProtocolError
 JsonObject = dict[str, Any]
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
+def parse_object(text: str | bytes, what: str) -> JsonObject:
     try:
-        return json_text.loads(text)
+        return as_object(json_text.loads(text), what)
     except ValueError as error:
         reason = "empty" if not text.strip() else f"not JSON: {error}"
         raise ProtocolError(f"{what} is {reason}") from None

@@ -57,6 +57,6 @@ def record(number: int, item: Item | None, outcome: Outcome | None, failure: Qwe
 
 def _usd(outcome: Outcome) -> Any:
     try:
-        return 0 if outcome.cached else costs.sum_of(outcome.answers)["usd_spent"]
+        return 0 if outcome.cached else costs.Total(outcome.answers).sums["usd_spent"]
     except ProtocolError:  # what the server gave is no number
         return None

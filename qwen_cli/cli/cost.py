@@ -58,7 +58,7 @@ def cost(
             if prepared.print_preview(output):
                 return
             with prepared.opened(reask=reask.reask) as exchange:
-                figures = costs.sum_of(exchange.ask().answers)
+                figures = costs.Total(exchange.ask().answers).sums
         output.write(encode(costs.as_json(figures) if cost.json else costs.lines(figures)))
 
 
@@ -76,10 +76,10 @@ def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
             else:
                 yield from read_saved(read_text(path), path)
 
-    figures, remarks = costs.total(answers())
-    for remark in remarks:
+    total = costs.Total(answers())
+    for remark in total.remarks():
         notes.note(remark)
-    return figures
+    return total.as_figures()
 
 
 def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOptions, notes: Notes) -> Mapping[str, Any]:

@@ -165,9 +165,9 @@ def _progress(source: "Source", tally: "Tally", governor: "Governor", *, quiet: 
 def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: Notes, *, usage: bool) -> int:
     """Say what has become of the run; its exit status, or the failure that stopped it."""
     if usage:
-        from qwen_cli.api.costs import figures_line
+        from qwen_cli.api.costs import usage_line
 
-        notes.tell(figures_line(tally.cost.sums))
+        notes.tell(usage_line(tally.cost.sums))
         for remark in tally.cost.remarks():
             notes.note(remark)
     if tally.failed.total() > (failure is not None):

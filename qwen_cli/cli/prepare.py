@@ -207,9 +207,9 @@ def _code_finder() -> Callable[[str], str | None]:
 def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool) -> None:
     """Raise what is wrong with the answer; print the usage of all answers if asked to."""
     if usage:
-        from qwen_cli.api.costs import usage_line
+        from qwen_cli.api.costs import Total, usage_line
 
-        exchange.notes.tell(usage_line(*outcome.answers, cached=outcome.cached))
+        exchange.notes.tell(usage_line(Total(outcome.answers).sums, cached=outcome.cached))
     allowed, failure = outcome.judgement.allowed, outcome.judgement.failure
     if allowed is not None:
         exchange.notes.note(str(allowed))
