@@ -1,5 +1,6 @@
 """What every test can ask for: the program, a server of the API, one over TLS, a keyring."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,12 @@ from tests.program import Program
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each core: what a test does most is to wait for the program."""
+    return 2 * (os.cpu_count() or 1)
+
 
 # A busy machine is no defect of the program.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,7 +18,7 @@ def test_an_answer_that_does_not_fit_the_schema_is_9_and_tells_the_place(
     qwen.file("s.json", SCHEMA)
     content = '{"a": 1, "b/c": "x"}'
     api.answer(events(chunks(content)) if "stream" in command[-1] else reply(completion(content)))
-    result = qwen(*command, "--schema", "s.json", "hi")
+    result = qwen.call(*command, "--schema", "s.json", "hi")
     assert result.status == 9
     assert result.message == (
         'the answer does not fit the schema: /a: 1 is not of type "string"; /b~1c: "x" is not of type "integer"'
@@ -38,13 +38,13 @@ def test_older_drafts_and_references_within_the_file_are_known(qwen: Program, ap
     schema = {"$schema": f"http://json-schema.org/{draft}", "$ref": "#/definitions/a"}
     qwen.file("s.json", json.dumps(schema | {"definitions": {"a": {"type": "integer"}}}))
     api.answer(reply(completion("1")), reply(completion('"x"')))
-    assert [qwen("ask", "--schema", "s.json", "hi").status for _ in range(2)] == [0, 9]
+    assert [qwen.call("ask", "--schema", "s.json", "hi").status for _ in range(2)] == [0, 9]
 
 
 @pytest.mark.parametrize("schema", ['{"type": "strng"}', '{"$ref": "#/$defs/none"}', '{"pattern": "(?=a)b"}'])
 def test_a_schema_that_is_none_is_2_and_nothing_is_sent(qwen: Program, api: ApiServer, schema: str) -> None:
     qwen.file("s.json", schema)
-    result = qwen("ask", "--schema", "s.json", "hi")
+    result = qwen.call("ask", "--schema", "s.json", "hi")
     assert (result.status, api.requests) == (2, [])
     assert result.message.startswith("s.json is not a valid JSON Schema: ")
 
@@ -63,7 +63,7 @@ def test_a_remote_reference_is_2_and_never_fetched(qwen: Program) -> None:
 @pytest.mark.parametrize("command", ["ask", "stream"])
 def test_the_choice_is_printed_exactly(qwen: Program, api: ApiServer, command: str, content: str) -> None:
     api.answer(events(chunks(content)) if command == "stream" else reply(completion(content)))
-    result = qwen(command, "--choice", "spam", "--choice", "ham", "hi")
+    result = qwen.call(command, "--choice", "spam", "--choice", "ham", "hi")
     assert (result.status, result.text) == (0, "ham\n")
 
 
@@ -80,7 +80,7 @@ def test_no_choice_is_9_and_prints_nothing(qwen: Program, api: ApiServer) -> Non
     [["--choice=a"], ["--choice=a", "--choice=a"], ["--choice=a", "--choice=b", "-x"], ["--choice=a", "--choice= "]],
 )
 def test_choices_that_are_none_are_2(qwen: Program, flags: list[str]) -> None:
-    assert qwen("ask", *flags, "hi").status == 2
+    assert qwen.call("ask", *flags, "hi").status == 2
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_choices_that_are_none_are_2(qwen: Program, flags: list[str]) -> None:
 @pytest.mark.parametrize("command", ["ask", "stream"])
 def test_the_first_code_block_is_printed(qwen: Program, api: ApiServer, command: str, content: str, code: str) -> None:
     api.answer(events(chunks(content)) if command == "stream" else reply(completion(content)))
-    result = qwen(command, "-x", "hi")
+    result = qwen.call(command, "-x", "hi")
     assert (result.status, result.text) == (0, code)
 
 
@@ -163,7 +163,7 @@ def test_allow_incomplete_never_makes_a_choice_or_code_of_nothing(
     qwen.file("s.json", SCHEMA)
     api.answer(reply(completion('{"a": ', finish_reason="length")))
     flags = [flag, "--choice=b"] if "choice" in flag else [flag]
-    assert qwen("ask", "--allow-incomplete", *flags, "hi").status == status
+    assert qwen.call("ask", "--allow-incomplete", *flags, "hi").status == status
 
 
 def test_the_receipt_is_kept_of_what_is_refused_and_never_of_nothing(qwen: Program, api: ApiServer) -> None:

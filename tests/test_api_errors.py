@@ -38,7 +38,7 @@ def test_each_status_has_its_exit_status_and_its_next_step(
     qwen: Program, api: ApiServer, status: int, ends_with: int, next_step: str
 ) -> None:
     api.answer(reply(error(status, "No such luck"), status=status))
-    result = qwen("ask", "--retries", "0", "hi")
+    result = qwen.call("ask", "--retries", "0", "hi")
     assert (result.status, result.stdout) == (ends_with, b"")
     for part in (str(status), "No such luck", ID, next_step):
         assert part in result.message
@@ -47,7 +47,7 @@ def test_each_status_has_its_exit_status_and_its_next_step(
 @pytest.mark.parametrize("message", ["You are out of credit", "Insufficient balance", "Not enough funds"])
 def test_a_403_about_credit_says_to_top_up(qwen: Program, api: ApiServer, message: str) -> None:
     api.answer(reply(error(403, message), status=403))
-    assert "top up" in qwen("ask", "hi").message
+    assert "top up" in qwen.call("ask", "hi").message
 
 
 def test_a_401_without_a_key_says_that_none_was_sent(qwen: Program, api: ApiServer) -> None:
@@ -68,7 +68,7 @@ def test_a_401_with_a_stored_key_says_how_to_store_another(qwen: Program, api: A
 @pytest.mark.parametrize("arguments", [("--balance",), ("--period", "7d")], ids=" ".join)
 def test_a_404_of_the_account_is_not_about_the_model(qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
     api.answer(reply(error(404, "Not found"), status=404))
-    message = qwen("cost", *arguments).message
+    message = qwen.call("cost", *arguments).message
     assert "--base-url" in message
     assert "--model" not in message
 
@@ -82,14 +82,14 @@ def test_a_404_of_the_account_is_not_about_the_model(qwen: Program, api: ApiServ
 )
 def test_a_400_about_too_few_tokens_to_think_names_the_flags(qwen: Program, api: ApiServer, message: str) -> None:
     api.answer(reply(error(400, message), status=400))
-    result = qwen("ask", "--max-tokens", "5", "hi")
+    result = qwen.call("ask", "--max-tokens", "5", "hi")
     assert result.status == 4
     assert result.message.endswith("; raise --max-tokens or lower --reasoning-effort")
 
 
 def test_a_403_about_anything_else_does_not(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(error(403, "Your country is not served"), status=403))
-    assert "top up" not in qwen("ask", "hi").message
+    assert "top up" not in qwen.call("ask", "hi").message
 
 
 SHAPES: list[tuple[str, bytes, str]] = [
@@ -121,7 +121,7 @@ SHAPES: list[tuple[str, bytes, str]] = [
 @pytest.mark.parametrize(("body", "part"), [pytest.param(*rest, id=name) for name, *rest in SHAPES])
 def test_an_error_of_any_shape_is_told_in_one_line(qwen: Program, api: ApiServer, body: bytes, part: str) -> None:
     api.answer(reply(body=body, status=400))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (4, b"")
     assert "400" in result.message
     assert part in result.message
@@ -136,7 +136,7 @@ def test_the_request_id_comes_from_the_header_where_the_body_has_none(
     qwen: Program, api: ApiServer, body: bytes
 ) -> None:
     api.answer(reply(body=body, status=400))
-    assert "inf-7d2c" in qwen("ask", "hi").message
+    assert "inf-7d2c" in qwen.call("ask", "hi").message
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_other_commands_explain_errors_the_same_way(
 def test_a_redirect_is_not_followed(qwen: Program, api: ApiServer, status: int) -> None:
     with ApiServer() as elsewhere:
         api.answer(reply({}, status=status, headers={"location": f"{elsewhere.base_url}/chat/completions"}))
-        result = qwen("ask", "hi")
+        result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert "redirect" in result.message
     assert elsewhere.connections == 0

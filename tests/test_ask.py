@@ -39,8 +39,8 @@ def test_ends_with_exactly_one_newline_or_as_the_model_sent_it(
     qwen: Program, api: ApiServer, content: str, printed: bytes, left_alone: bytes
 ) -> None:
     api.answer(*[reply(completion(content))] * 2)
-    assert qwen("ask", "hi").stdout == printed
-    assert qwen("ask", "--no-newline", "hi").stdout == left_alone
+    assert qwen.call("ask", "hi").stdout == printed
+    assert qwen.call("ask", "--no-newline", "hi").stdout == left_alone
 
 
 @pytest.mark.parametrize("flags", [("-r",), ("--show", "reasoning")], ids=" ".join)
@@ -85,7 +85,7 @@ def test_a_tool_call_is_one_json_object_on_one_line(
 ) -> None:
     call = tool_call("weather", arguments)
     api.answer(reply(completion(None, tool_calls=[call], finish_reason="tool_calls")))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stderr, result.text.count("\n")) == (0, "", 1)
     assert json.loads(result.text) == {"id": "call_1", "name": "weather", "arguments": printed}
 

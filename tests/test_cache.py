@@ -61,7 +61,7 @@ def test_the_folder_is_the_users_own(recorded: Path) -> None:
 )
 def test_another_request_is_another_entry(qwen: Program, api: ApiServer, recorded: Path, other: list[str]) -> None:
     api.answer(reply(completion("Other.")))
-    assert qwen("ask", "--cache", recorded, *other).text == "Other.\n"
+    assert qwen.call("ask", "--cache", recorded, *other).text == "Other.\n"
     assert len(entries(recorded)) == 2
 
 
@@ -76,7 +76,7 @@ def test_how_it_is_sent_and_printed_is_no_part_of_the_request(
     body = completion("Hello.", reasoning="Because.") if same == ["-r"] else KEPT
     if same == ["-r"]:
         entries(recorded)[0].write_text(json.dumps(body))
-    result = qwen("ask", "--cache", recorded, *same, "hi", env={"AIMLAPI_API_KEY": "another"})
+    result = qwen.call("ask", "--cache", recorded, *same, "hi", env={"AIMLAPI_API_KEY": "another"})
     assert result.status == 0
     assert len(api.requests) == 1
 
@@ -129,7 +129,7 @@ def test_no_answer_is_kept(
 ) -> None:
     api.answer(reply(body), reply(body))
     for _ in range(2):
-        qwen("ask", "--cache", folder, *arguments, "hi")
+        qwen.call("ask", "--cache", folder, *arguments, "hi")
     assert len(api.requests) == 2
     assert not folder.exists() or entries(folder) == []
 
@@ -142,7 +142,7 @@ def test_a_damaged_entry_is_a_miss_and_is_replaced(
 ) -> None:
     entries(recorded)[0].write_bytes(damage)
     api.answer(reply(completion("Again.")))
-    assert qwen("ask", "--cache", recorded, "hi").text == "Again.\n"
+    assert qwen.call("ask", "--cache", recorded, "hi").text == "Again.\n"
     assert json.loads(entries(recorded)[0].read_bytes()) == completion("Again.")
 
 

@@ -50,7 +50,7 @@ def test_a_missing_file_begins_and_grows_by_question_and_answer(qwen: Program, a
 def test_an_empty_file_begins_too(qwen: Program, api: ApiServer, content: str) -> None:
     qwen.file("talk.json", content)
     api.answer(reply(completion("One.")))
-    assert qwen("ask", "--chat", "talk.json", "1?").status == 0
+    assert qwen.call("ask", "--chat", "talk.json", "1?").status == 0
     assert said(qwen) == [user("1?"), assistant("One.")]
 
 
@@ -138,7 +138,7 @@ class TestFailure:
         before = qwen.files()
         if answer is not None:
             api.answer(answer)
-        assert qwen("ask", "--chat", "talk.json", *arguments, "1?").status == status
+        assert qwen.call("ask", "--chat", "talk.json", *arguments, "1?").status == status
         assert qwen.files() == before
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -164,7 +164,7 @@ class TestFailure:
     )
     def test_to_be_a_conversation_ends_with_7(self, qwen: Program, content: str | bytes, reason: str) -> None:
         qwen.file("talk.json", content)
-        result = qwen("ask", "--chat", "talk.json", "1?")
+        result = qwen.call("ask", "--chat", "talk.json", "1?")
         assert result.status == 7
         assert result.message.startswith(reason)
 
@@ -182,7 +182,7 @@ class TestFailure:
             (("--chat", "-", "hi"), "--chat needs a file name"),
             (("--chat", "a"), "nothing to ask"),
         ):
-            result = qwen("ask", *arguments)
+            result = qwen.call("ask", *arguments)
             assert result.status == 2
             assert reason in result.message
         assert qwen.files() == {}

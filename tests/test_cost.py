@@ -61,7 +61,7 @@ def test_a_figure_that_the_server_did_not_give_is_a_dash(
     qwen: Program, api: ApiServer, fields: Json, unknown: Sequence[str]
 ) -> None:
     api.answer(reply(completion("Hello.", **fields)))
-    result = qwen("cost", "hi")
+    result = qwen.call("cost", "hi")
     found = dict(line.split("\t") for line in result.text.splitlines())
     known = dict(line.split("\t") for line in DOCUMENTED.splitlines())
     assert result.status == 0
@@ -74,8 +74,8 @@ def test_a_figure_that_the_server_did_not_give_is_a_dash(
 )
 def test_figures_are_plain_decimals_never_exponents(qwen: Program, api: ApiServer, spent: float, printed: str) -> None:
     api.answer(*[reply(completion("Hello.", meta={"usage": {"credits_used": 1, "usd_spent": spent}}))] * 2)
-    assert f"usd_spent\t{printed}\n" in qwen("cost", "hi").text
-    assert f'"usd_spent":{printed}}}' in qwen("cost", "--json", "hi").text
+    assert f"usd_spent\t{printed}\n" in qwen.call("cost", "hi").text
+    assert f'"usd_spent":{printed}}}' in qwen.call("cost", "--json", "hi").text
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_figures_are_plain_decimals_never_exponents(qwen: Program, api: ApiServe
 def test_a_figure_that_is_none_ends_with_9(qwen: Program, api: ApiServer, figure: str, reason: str) -> None:
     body = json.dumps(completion("Hello.")).replace("0.00013", figure)
     api.answer(reply(body=body.encode()))
-    result = qwen("cost", "hi")
+    result = qwen.call("cost", "hi")
     assert (result.status, result.stdout, result.message) == (9, b"", reason)
 
 
@@ -151,7 +151,7 @@ class TestSaved:
 
     def test_a_figure_that_none_of_them_gives_is_a_dash(self, qwen: Program) -> None:
         qwen.file("a", json.dumps(completion(meta=None)))
-        result = qwen("cost", "--saved", "a", "a")
+        result = qwen.call("cost", "--saved", "a", "a")
         assert (result.status, result.stderr) == (0, "")
         assert result.text.endswith("credits_used\t-\nusd_spent\t-\n")
 
@@ -174,7 +174,7 @@ class TestSaved:
     ) -> None:
         qwen.file("good", json.dumps(completion()))
         qwen.file("odd", content)
-        result = qwen("cost", "--saved", "good", "odd")
+        result = qwen.call("cost", "--saved", "good", "odd")
         assert (result.status, result.stdout) == (7, b"")
         assert result.message.startswith("odd ")
         assert reason in result.message
@@ -251,7 +251,7 @@ class TestAccount:
     )
     def test_a_row_without_a_model_ends_with_9(self, qwen: Program, api: ApiServer, row: object) -> None:
         api.answer(reply({"spend": 1, "requests": 1, "models": [{"model": "another", "spend": 1}, row]}))
-        result = qwen("cost", "--period", "7d")
+        result = qwen.call("cost", "--period", "7d")
         assert (result.status, result.stdout) == (9, b"")
         assert result.message == "the usage report has a row without a model"
 
@@ -259,14 +259,14 @@ class TestAccount:
     def test_takes_no_prompt_and_reads_no_standard_input(
         self, qwen: Program, api: ApiServer, flags: tuple[str, ...]
     ) -> None:
-        result = qwen("cost", *flags, "hi")
+        result = qwen.call("cost", *flags, "hi")
         assert result.status == 2
         assert "--period" in result.message
         assert not api.requests
 
     @pytest.mark.parametrize("preview", ["--dry-run", "--curl"])
     def test_has_no_request_to_preview(self, qwen: Program, api: ApiServer, preview: str) -> None:
-        result = qwen("cost", "--balance", preview)
+        result = qwen.call("cost", "--balance", preview)
         assert result.status == 2
         assert preview in result.message
         assert not api.requests

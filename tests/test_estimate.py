@@ -83,7 +83,7 @@ def test_a_price_is_read_with_what_it_is_per(qwen: Program, api: ApiServer) -> N
 )
 def test_what_has_no_fixed_price_is_a_dash_and_a_note(qwen: Program, api: ApiServer, response: Any, note: str) -> None:
     api.answer(reply(response))
-    result = qwen("cost", "--estimate", "--max-tokens", "9", "hi")
+    result = qwen.call("cost", "--estimate", "--max-tokens", "9", "hi")
     assert (result.status, result.text.splitlines()[-1]) == (0, "usd_at_most\t-")
     assert result.message.startswith(note)
 
@@ -104,7 +104,7 @@ def test_an_alias_is_found_too(qwen: Program, api: ApiServer) -> None:
 def test_what_is_left_out_is_said(qwen: Program, api: ApiServer, arguments: tuple[str, ...], note: str) -> None:
     qwen.file("a.gif", GIF)
     api.answer(reply(models()))
-    assert qwen("cost", "--estimate", "--max-tokens", "9", *arguments, "hi").message == note
+    assert qwen.call("cost", "--estimate", "--max-tokens", "9", *arguments, "hi").message == note
 
 
 def test_a_server_without_a_list_of_models_is_told(qwen: Program, api: ApiServer) -> None:
@@ -117,7 +117,7 @@ def test_a_server_without_a_list_of_models_is_told(qwen: Program, api: ApiServer
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"data": 7}', b'{"data": [7]}', b'{"data": [{"aliases": 7}]}'])
 def test_a_list_that_is_none_ends_with_9(qwen: Program, api: ApiServer, body: bytes) -> None:
     api.answer(reply(body=body))
-    result = qwen("cost", "--estimate", "hi")
+    result = qwen.call("cost", "--estimate", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert "the list of models" in result.message
 
@@ -134,7 +134,7 @@ def test_a_list_that_is_none_ends_with_9(qwen: Program, api: ApiServer, body: by
     ],
 )
 def test_usage(qwen: Program, arguments: tuple[str, ...], reason: str) -> None:
-    result = qwen("cost", "--estimate", *arguments)
+    result = qwen.call("cost", "--estimate", *arguments)
     assert result.status == 2
     assert reason in result.message
 

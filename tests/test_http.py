@@ -70,7 +70,7 @@ FORMS: list[tuple[str, Reply]] = [
 def test_a_response_is_understood_with(qwen: Program, api: ApiServer, answer: Reply) -> None:
     """Any legal form of a response gives the same answer."""
     api.answer(answer)
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
 
 
@@ -89,7 +89,7 @@ def test_a_response_is_refused_with(qwen: Program, api: ApiServer, answer: Reply
     """What is not HTTP is a protocol error, or cannot be told from a connection that was cut."""
     assert not callable(answer)
     api.answer((*answer, FIN))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert result.status in (6, 9)
     assert result.stdout == b""
     assert "internal error" not in result.message
@@ -321,7 +321,7 @@ def test_no_proxy_may_hold_addresses_and_networks(qwen: Program, exempt: str) ->
     with ApiServer() as proxy:
         proxy.answer(*[reply(status=403)] * ("*" not in exempt))
         changes = {**ELSEWHERE, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "NO_PROXY": exempt}
-        result = qwen("ask", "--retries", "0", "hi", env=changes)
+        result = qwen.call("ask", "--retries", "0", "hi", env=changes)
     proxy.verify()
     assert result.status == 6
     assert ("403" in result.message) is ("*" not in exempt)
@@ -384,7 +384,7 @@ def test_a_proxy_that_is_none_ends_with_a_clear_line(qwen: Program, url: str) ->
         "AIMLAPI_BASE_URL": "https://elsewhere.invalid/v1",
         "RES_OPTIONS": "attempts:1 timeout:1",
     }
-    result = qwen("ask", "--retries", "0", "hi", env=changes)
+    result = qwen.call("ask", "--retries", "0", "hi", env=changes)
     assert result.status in (2, 6)
     assert "internal error" not in result.message
 
@@ -427,6 +427,6 @@ BOMB = gzip.compress(bytes(512 * MIB), 9)
 def test_a_content_encoding(qwen: Program, api: ApiServer, encoding: str) -> None:
     """What cannot be decoded is a clear line."""
     api.answer(reply(body=BODY, headers={"content-encoding": encoding}))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert result.message

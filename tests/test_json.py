@@ -144,7 +144,7 @@ def test_a_json_format_is_held_against_the_content(
     qwen: Program, api: ApiServer, content: str, status: int, streaming: bool
 ) -> None:
     api.answer(events(chunks(content)) if streaming else reply(completion(content)))
-    result = qwen("json", *(["--stream"] if streaming else []), "--response-format", "json_object", "hi")
+    result = qwen.call("json", *(["--stream"] if streaming else []), "--response-format", "json_object", "hi")
     assert result.status == status
     assert content in "".join(found_content(json.loads(line)) for line in result.text.splitlines())
     if status:
@@ -184,7 +184,7 @@ def test_a_long_content_is_judged_without_being_kept(qwen: Program, api: ApiServ
 def test_pretty_leaves_numbers_as_they_were_written(qwen: Program, api: ApiServer, number: str) -> None:
     body = json.dumps(completion("Hello.", n=7)).replace('"n": 7', f'"n": {number}').encode()
     api.answer(reply(body=body))
-    result = qwen("json", "--pretty", "hi")
+    result = qwen.call("json", "--pretty", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert f'"n": {number}\n' in result.text
 
@@ -193,10 +193,10 @@ def test_pretty_leaves_numbers_as_they_were_written(qwen: Program, api: ApiServe
 def test_a_body_that_is_nested_passes_in_every_form(qwen: Program, api: ApiServer, depth: int) -> None:
     body = completion("Hello.", x=json.loads("[" * depth + "]" * depth))
     api.answer(reply(body), reply(body), events([chunk("Hello.", finish_reason="stop", x=body["x"])]))
-    assert qwen("json", "hi").status == 0
-    pretty = qwen("json", "--pretty", "hi")
+    assert qwen.call("json", "hi").status == 0
+    pretty = qwen.call("json", "--pretty", "hi")
     assert (pretty.status, json.loads(pretty.text)) == (0, body)
-    assert qwen("json", "--stream", "--pretty", "hi").status == 0
+    assert qwen.call("json", "--stream", "--pretty", "hi").status == 0
 
 
 @pytest.mark.parametrize("flags", [(), ("--pretty",), ("--stream",), ("--stream", "--pretty")], ids=" ".join)
@@ -208,6 +208,6 @@ def test_what_is_no_json_or_too_deep_passes_as_it_is_and_ends_with_9(
     whole = chunk("Hello.", finish_reason="stop", x=7) if streamed else completion("Hello.", x=7)
     body = json.dumps(whole).replace('"x": 7', f'"x": {inner}').encode()
     api.answer(stream(b"data: " + body + b"\n\n") if streamed else reply(body=body))
-    result = qwen("json", *flags, "hi")
+    result = qwen.call("json", *flags, "hi")
     assert (result.status, result.stdout) == (9, b"" if streamed else body + b"\n")
     assert result.message

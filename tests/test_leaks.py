@@ -15,19 +15,18 @@ from tests.bodies import Json, chunk, chunks, completion, error, event, tool_cal
 from tests.keyring_daemon import Keyring
 from tests.program import KEY, TERMINAL, Program, wait_until
 
-EVIL = {
-    "OSC 52, which sets the clipboard": "\x1b]52;c;ZXZpbA==\x07",
-    "OSC 8, which makes links": "\x1b]8;;https://evil.invalid\x1b\\click\x1b]8;;\x1b\\",
-    "CSI, which clears the screen": "\x1b[2J\x1b[H",
-    "SGR, which hides text": "\x1b[8mhidden",
-    "C1 control sequences": "\x9b2J\x9d52;c;ZXZpbA==\x9c",
-    "DCS": "\x1bP$q\x1b\\\x90+q\x9c",
-    "carriage return, backspace and delete": "safe\revil\x08\x08\x7f",
-    "bell, NUL, form feed and vertical tab": "\x07\x00\x0c\x0b",
-    "bidirectional overrides and isolates": "\u202egpj.exe\u202c\u2066x\u2069\u200f\u061c",
-    "line and paragraph separators": "one\u2028two\u2029three\u0085four",
-}
-EVERYTHING = "".join(EVIL.values())
+EVERYTHING = (
+    "\x1b]52;c;ZXZpbA==\x07"  # OSC 52, which sets the clipboard
+    "\x1b]8;;https://evil.invalid\x1b\\click\x1b]8;;\x1b\\"  # OSC 8, which makes links
+    "\x1b[2J\x1b[H"  # CSI, which clears the screen
+    "\x1b[8mhidden"  # SGR, which hides text
+    "\x9b2J\x9d52;c;ZXZpbA==\x9c"  # C1 control sequences
+    "\x1bP$q\x1b\\\x90+q\x9c"  # DCS
+    "safe\revil\x08\x08\x7f"
+    "\x07\x00\x0c\x0b"
+    "\u202egpj.exe\u202c\u2066x\u2069\u200f\u061c"  # bidirectional overrides and isolates
+    "one\u2028two\u2029three\u0085four"
+)
 OBEYED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
 """What a terminal would obey; a line ends with CR LF there."""
 
@@ -37,9 +36,8 @@ def obeyed(shown: bytes) -> list[str]:
     return OBEYED.findall(shown.decode())
 
 
-@pytest.mark.parametrize("evil", EVIL.values(), ids=EVIL.keys())
-def test_on_a_terminal_nothing_of_an_answer_is_obeyed(qwen: Program, api: ApiServer, evil: str) -> None:
-    api.answer(events([*(chunk(character) for character in "top\n\t" + evil), *chunks("end")]))
+def test_on_a_terminal_nothing_of_an_answer_is_obeyed(qwen: Program, api: ApiServer) -> None:
+    api.answer(events([*(chunk(character) for character in "top\n\t" + EVERYTHING), *chunks("end")]))
     result = qwen("stream", "hi", terminal=["stdout"])
     assert result.status == 0
     assert obeyed(result.terminal) == []
@@ -118,8 +116,8 @@ def test_on_standard_error_nothing_is_obeyed_of(
 ) -> None:
     """What a message quotes is on one line and can't be obeyed, even where a log shows it later."""
     api.always(answer)
-    result = qwen(*command.split(), "hi", terminal=["stderr"] if terminal else [])
-    shown = result.terminal if terminal else result.stderr.encode()
+    arguments = (*command.split(), "hi")
+    shown = qwen(*arguments, terminal=["stderr"]).terminal if terminal else qwen.call(*arguments).stderr.encode()
     assert obeyed(shown) == []
     assert all(line.startswith(b"qwen-cli: ") for line in shown.splitlines())
     assert shown.count(b"\n") <= 6
@@ -257,10 +255,10 @@ def test_plain_http_to_another_host_is_a_usage_error(qwen: Program, url: str) ->
 @pytest.mark.parametrize("ending", ["\n", "\r\nX-Evil: 1", "\x00", "\u0085", " x", "é"], ids=repr)
 def test_a_request_id_cannot_smuggle_anything(qwen: Program, api: ApiServer, ending: str) -> None:
     if "\0" not in ending:
-        result = qwen("ask", "--request-id", f"id{ending}", "hi")
+        result = qwen.call("ask", "--request-id", f"id{ending}", "hi")
         assert (result.status, result.stdout) == (2, b"")
         assert "--request-id" in result.message
-        result = qwen("ask", "hi", env={"QWEN_CLI_REQUEST_ID": f"id{ending}"})
+        result = qwen.call("ask", "hi", env={"QWEN_CLI_REQUEST_ID": f"id{ending}"})
         assert (result.status, result.stdout) == (2, b"")
         assert "QWEN_CLI_REQUEST_ID" in result.message
     assert api.requests == []
@@ -268,7 +266,7 @@ def test_a_request_id_cannot_smuggle_anything(qwen: Program, api: ApiServer, end
 
 @pytest.mark.parametrize("ending", ["\n", "\r\nX-Evil: 1", "\u0085", " x", "é", "\x1b[2J"], ids=repr)
 def test_a_key_cannot_smuggle_anything(qwen: Program, api: ApiServer, ending: str) -> None:
-    result = qwen("ask", "hi", env={"AIMLAPI_API_KEY": KEY + ending})
+    result = qwen.call("ask", "hi", env={"AIMLAPI_API_KEY": KEY + ending})
     assert (result.status, result.stdout, api.requests) == (3, b"", [])
     assert "AIMLAPI_API_KEY" in result.message
 

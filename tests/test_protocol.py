@@ -81,7 +81,7 @@ NOT_A_COMPLETION: list[tuple[str, object]] = [
 )
 def test_a_body_that_is_no_completion_ends_ask_with_9(qwen: Program, api: ApiServer, body: bytes) -> None:
     api.answer(reply(body=body))
-    result = qwen("ask", "-u", "hi")
+    result = qwen.call("ask", "-u", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert 10 < len(result.message) < 500
 
@@ -90,7 +90,7 @@ def test_a_body_that_is_no_completion_ends_ask_with_9(qwen: Program, api: ApiSer
 def test_a_body_that_is_not_json_ends_json_with_9(qwen: Program, api: ApiServer, body: bytes) -> None:
     qwen.file("answer", "old")
     api.answer(reply(body=body))
-    result = qwen("json", "-o", "answer", "hi")
+    result = qwen.call("json", "-o", "answer", "hi")
     assert (result.status, qwen.files()) == (9, {"answer": b"old"})
     assert result.message
 
@@ -106,7 +106,7 @@ COST: list[tuple[str, object]] = [
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in COST])
 def test_a_figure_of_the_wrong_type_ends_cost_with_9(qwen: Program, api: ApiServer, body: object) -> None:
     api.answer(reply(body))
-    result = qwen("cost", "hi")
+    result = qwen.call("cost", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert result.message
 
@@ -117,7 +117,7 @@ def test_an_account_report_of_another_kind_ends_with_9(
     qwen: Program, api: ApiServer, arguments: tuple[str, ...], body: bytes
 ) -> None:
     api.answer(reply(body=body))
-    result = qwen(*arguments)
+    result = qwen.call(*arguments)
     assert (result.status, result.stdout) == (9, b"")
     assert result.message
 
@@ -152,7 +152,7 @@ def test_a_chunk_that_is_none_ends_a_stream_with_9_and_keeps_what_arrived(
     qwen: Program, api: ApiServer, payload: object
 ) -> None:
     api.answer(events([chunk("One "), chunk("two"), payload, *chunks(" three")]))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text) == (9, "One two\n")
     assert 10 < len(result.message) < 500
 
@@ -173,7 +173,7 @@ def test_an_error_event_after_a_200_ends_with_the_status_of_the_error(
     qwen: Program, api: ApiServer, payload: object, status: int, part: str
 ) -> None:
     api.answer(events([chunk("One "), chunk("two"), payload]))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text) == (status, "One two\n")
     assert part in result.message
 
@@ -232,7 +232,7 @@ FORMS: list[tuple[str, bytes]] = [
 def test_every_legal_form_of_an_event_stream_reads_the_same(qwen: Program, api: ApiServer, body: bytes) -> None:
     api.answer(stream(body), stream(*(bytes([byte]) for byte in body)))
     for _ in range(2):
-        result = qwen("stream", "hi")
+        result = qwen.call("stream", "hi")
         assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
 
 
@@ -368,7 +368,7 @@ def test_a_compressed_stream_is_printed_as_it_arrives(qwen: Program, api: ApiSer
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_body_that_is_not_in_the_coding_it_claims_ends_with_9(qwen: Program, api: ApiServer, coding: str) -> None:
     api.answer(reply(body=b"this is not compressed at all", headers={"content-encoding": coding}))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert result.message
 

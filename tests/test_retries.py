@@ -39,7 +39,7 @@ def test_what_the_service_does_not_charge_for_is_tried_again(qwen: Program, api:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 422, 501])
 def test_any_other_refusal_is_final(qwen: Program, api: ApiServer, status: int) -> None:
     api.answer(failure(status, **AT_ONCE))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert result.status in (3, 4, 5)
     assert str(status) in result.message
 
@@ -124,7 +124,7 @@ def test_a_wait_is_capped_at_a_minute_and_an_interrupt_ends_it_at_once(
 @pytest.mark.parametrize("value", ["soon", "-5", "1.5e3", "", "\xb2", "Fri, 99 Foo 2100", "0x10"], ids=repr)
 def test_a_retry_after_that_is_none_is_no_obstacle(qwen: Program, api: ApiServer, value: str) -> None:
     api.answer(failure(503, retry_after=value), reply(completion("At last.")))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.text) == (0, "At last.\n")
 
 

@@ -67,8 +67,8 @@ def test_ends_with_exactly_one_newline_or_as_the_model_sent_it(
     qwen: Program, api: ApiServer, pieces: list[str], printed: bytes, left_alone: bytes
 ) -> None:
     api.answer(*[events(chunks(*pieces))] * 2)
-    assert qwen("stream", "hi").stdout == printed
-    assert qwen("stream", "--no-newline", "hi").stdout == left_alone
+    assert qwen.call("stream", "hi").stdout == printed
+    assert qwen.call("stream", "--no-newline", "hi").stdout == left_alone
 
 
 def test_usage_may_be_left_out_of_the_request(qwen: Program, api: ApiServer) -> None:

@@ -37,7 +37,7 @@ def test_a_finish_reason_that_is_not_known_to_be_complete_ends_with_8(
         else reply(completion("Half", finish_reason=reason))
     )
     api.answer(answer)
-    result = qwen(*arguments, "-o", "answer", "hi")
+    result = qwen.call(*arguments, "-o", "answer", "hi")
     assert (result.status, qwen.files()) == (8, {"answer": b"old"})
     assert "Half" in result.text
     assert (f"'{reason}'" if reason or not is_streamed(arguments) else "finish reason") in result.message
@@ -63,7 +63,7 @@ def test_an_error_beside_choices_is_that_error(
         api.answer(events([chunk("One "), chunk("two", **fields)]))
     else:
         api.answer(reply(completion("Half", **fields)))
-    result = qwen(*arguments, "--retries", "0", "hi")
+    result = qwen.call(*arguments, "--retries", "0", "hi")
     assert result.status == status
     assert part in result.message
 
@@ -85,7 +85,7 @@ def test_an_error_that_is_none_is_no_error(
 ) -> None:
     payloads = [{**each, "error": nothing} for each in chunks("Hello.")]
     api.answer(events(payloads) if is_streamed(arguments) else reply(completion("Hello.", error=nothing)))
-    assert qwen(*arguments, "hi").status == 0
+    assert qwen.call(*arguments, "hi").status == 0
 
 
 class TestCutWithoutLength:
@@ -103,13 +103,13 @@ class TestCutWithoutLength:
         qwen.file("answer", "old")
         answer = (self.HEAD + event(chunk("One ")) + event(chunk("two")) + rest, 0.05, FIN)
         api.answer(answer, answer, answer)
-        result = qwen(*arguments, "hi")
+        result = qwen.call(*arguments, "hi")
         assert result.status == 8
         assert "finish reason" in result.message
         assert result.text == "One two\n" if arguments == ("stream",) else result.text.count("\n") == 2
-        assert qwen(*arguments, "-o", "answer", "hi").status == 8
+        assert qwen.call(*arguments, "-o", "answer", "hi").status == 8
         assert qwen.files() == {"answer": b"old"}
-        assert qwen(*arguments, "--allow-incomplete", "hi").status == 0
+        assert qwen.call(*arguments, "--allow-incomplete", "hi").status == 0
 
     @pytest.mark.parametrize("arguments", [("stream",), ("json", "--stream")], ids=" ".join)
     def test_inside_the_usage_after_the_finish_reason_is_complete_with_a_note(
@@ -133,7 +133,7 @@ class TestCutWithoutLength:
         self, qwen: Program, api: ApiServer, start: bytes, command: str
     ) -> None:
         api.answer((start, 0.05, FIN))
-        result = qwen(command, "hi")
+        result = qwen.call(command, "hi")
         assert (result.status, result.stdout) == (6, b"")
         assert "cut" in result.message
 
@@ -179,7 +179,7 @@ def test_a_tool_choice_that_was_not_followed_ends_with_9(
     streamed = is_streamed(arguments)
     plain = events(chunks("Sunny.")) if streamed else reply(completion("Sunny."))
     api.answer(plain if call is None else calling(call, streamed=streamed))
-    result = qwen(*arguments, "--tools", TOOLS, "--tool-choice", choice, "hi")
+    result = qwen.call(*arguments, "--tools", TOOLS, "--tool-choice", choice, "hi")
     assert result.status == status
     if status:
         assert "requested" in result.message
@@ -191,16 +191,16 @@ class TestShowCalls:
 
     def test_prints_the_calls_alone(self, qwen: Program, api: ApiServer, command: str) -> None:
         api.answer(calling(WEATHER, WEATHER, content="Let me look.", streamed=command == "stream"))
-        result = qwen(command, "--show", "calls", "hi")
+        result = qwen.call(command, "--show", "calls", "hi")
         assert (result.status, result.text, result.stderr) == (0, WEATHER_LINE * 2, "")
 
     def test_without_a_call_it_ends_with_9(self, qwen: Program, api: ApiServer, command: str) -> None:
         qwen.file("calls", "old")
         api.answer(*[events(chunks("Prose.")) if command == "stream" else reply(completion("Prose."))] * 2)
-        result = qwen(command, "--show", "calls", "hi")
+        result = qwen.call(command, "--show", "calls", "hi")
         assert (result.status, result.stdout) == (9, b"")
         assert "no tool call" in result.message
-        assert qwen(command, "--show", "calls", "-o", "calls", "hi").status == 9
+        assert qwen.call(command, "--show", "calls", "-o", "calls", "hi").status == 9
         assert qwen.files() == {"calls": b"old"}
 
     @pytest.mark.parametrize("flags", [(), ("--no-newline",)], ids=["as usual", "with --no-newline"])
@@ -208,7 +208,7 @@ class TestShowCalls:
         self, qwen: Program, api: ApiServer, command: str, flags: tuple[str, ...]
     ) -> None:
         api.answer(calling(WEATHER, content="Let me look.", streamed=command == "stream"))
-        result = qwen(command, *flags, "hi")
+        result = qwen.call(command, *flags, "hi")
         assert (result.status, result.text) == (0, "Let me look.\n" + WEATHER_LINE)
 
 
@@ -253,7 +253,7 @@ def test_tool_calls_of_a_stream_are_those_that_came(
     qwen: Program, api: ApiServer, parts: list[Json], calls: list[tuple[str | None, str, object]]
 ) -> None:
     api.answer(events([*(chunk(delta={"tool_calls": [part]}) for part in parts), *chunks(finish_reason="tool_calls")]))
-    result = qwen("stream", "--show", "calls", "hi")
+    result = qwen.call("stream", "--show", "calls", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert "Infinity" not in result.text
     found = [json.loads(line) for line in result.text.splitlines()]
@@ -263,7 +263,7 @@ def test_tool_calls_of_a_stream_are_those_that_came(
 @pytest.mark.parametrize("number", ["12345678901234567890123", "0.1000000000000000000001", "1.50e+2", "-0.0"])
 def test_numbers_in_arguments_stay_as_they_were_written(qwen: Program, api: ApiServer, number: str) -> None:
     api.answer(calling(tool_call("f", f'{{"x": {number}}}'), streamed=False))
-    assert f'{{"x":{number}}}' in qwen("ask", "hi").text
+    assert f'{{"x":{number}}}' in qwen.call("ask", "hi").text
 
 
 @pytest.mark.parametrize("command", ["ask", "stream"])
@@ -436,34 +436,34 @@ def test_nesting_near_the_limit_of_recursion_is_never_an_internal_error(
     error = f'{{"message": {deep}, "statusCode": 400}}'.encode()
     nested = tool_call("f", deep)
     api.answer(reply(body=body), reply(body=body), reply(body=error), reply(body=error, status=400))
-    assert qwen("ask", "hi").status in (0, 9)
-    assert qwen("cost", "hi").status in (0, 9)
-    assert qwen("ask", "hi").status in (4, 9)
-    assert qwen("ask", "hi").status == 4
+    assert qwen.call("ask", "hi").status in (0, 9)
+    assert qwen.call("cost", "hi").status in (0, 9)
+    assert qwen.call("ask", "hi").status in (4, 9)
+    assert qwen.call("ask", "hi").status == 4
     api.answer(calling(nested, streamed=False), events([event(chunk("x")).decode()[6:-2].replace("null", deep, 1)]))
-    assert qwen("ask", "hi").status == 0
-    assert qwen("stream", "hi").status in (8, 9)
+    assert qwen.call("ask", "hi").status == 0
+    assert qwen.call("stream", "hi").status in (8, 9)
     qwen.file("saved", body)
-    assert qwen("cost", "--saved", "saved").status in (0, 7)
-    assert qwen("ask", "--dry-run", "-F", f"x={deep}", "hi").status == 0
+    assert qwen.call("cost", "--saved", "saved").status in (0, 7)
+    assert qwen.call("ask", "--dry-run", "-F", f"x={deep}", "hi").status == 0
 
 
 def test_a_lone_surrogate_is_never_an_internal_error(qwen: Program, api: ApiServer) -> None:
     odd = completion("a\ud800b", reasoning="\udc00", model="\ud800", tool_calls=[tool_call("\ud800", "\ud800")])
     report = {"spend": 1, "requests": 1, "models": [{"model": "m\ud800", "spend": 1, "requests": 1}]}
     api.answer(*[reply(odd)] * 3, *[reply(report)] * 2, reply({"message": "no\ud800", "statusCode": 400}, status=400))
-    assert qwen("ask", "hi").text == 'a\ufffdb\n{"id":"call_1","name":"\ufffd","arguments":"\ufffd"}\n'
-    assert qwen("ask", "-r", "hi").text == "\ufffd\n"
-    assert '"model": "\ufffd"' in qwen("json", "--pretty", "hi").text
-    assert "usd_spent:m\ufffd\t1\n" in qwen("cost", "--period", "7d").text
-    assert json.loads(qwen("cost", "--period", "7d", "--json").text)["models"][0]["model"] == "m\ufffd"
-    assert qwen("ask", "hi").status == 4
+    assert qwen.call("ask", "hi").text == 'a\ufffdb\n{"id":"call_1","name":"\ufffd","arguments":"\ufffd"}\n'
+    assert qwen.call("ask", "-r", "hi").text == "\ufffd\n"
+    assert '"model": "\ufffd"' in qwen.call("json", "--pretty", "hi").text
+    assert "usd_spent:m\ufffd\t1\n" in qwen.call("cost", "--period", "7d").text
+    assert json.loads(qwen.call("cost", "--period", "7d", "--json").text)["models"][0]["model"] == "m\ufffd"
+    assert qwen.call("ask", "hi").status == 4
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)], ids=["lines", "json"])
 def test_cost_never_prints_infinity(qwen: Program, api: ApiServer, flags: tuple[str, ...]) -> None:
     meta = json.dumps(completion(meta={"usage": {"usd_spent": 7}})).replace('"usd_spent": 7', '"usd_spent": 1e400')
     api.answer(reply(body=meta.encode()))
-    result = qwen("cost", *flags, "hi")
+    result = qwen.call("cost", *flags, "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert "too large" in result.message

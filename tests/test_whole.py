@@ -81,20 +81,20 @@ def missing_content() -> Json:
 class TestIncomplete:
     def test_ask_prints_what_there_is_and_ends_with_8(self, qwen: Program, api: ApiServer, partial: Partial) -> None:
         api.answer(reply(partial.body))
-        result = qwen("ask", "hi")
+        result = qwen.call("ask", "hi")
         assert (result.status, result.text) == (8, partial.shown)
         assert partial.reason in result.message
 
     def test_stream_prints_what_there_is_and_ends_with_8(self, qwen: Program, api: ApiServer, partial: Partial) -> None:
         api.answer(events(partial.chunks))
-        result = qwen("stream", "hi")
+        result = qwen.call("stream", "hi")
         assert (result.status, result.text) == (8, partial.shown)
         assert partial.reason in result.message
 
     def test_json_passes_the_body_and_ends_with_8(self, qwen: Program, api: ApiServer, partial: Partial) -> None:
         answer = reply(partial.body)
         api.answer(answer)
-        result = qwen("json", "hi")
+        result = qwen.call("json", "hi")
         body = b"".join(step for step in answer if isinstance(step, bytes)).partition(b"\r\n\r\n")[2]
         assert (result.status, result.stdout) == (8, body + b"\n")
         assert partial.reason in result.message
@@ -103,7 +103,7 @@ class TestIncomplete:
         self, qwen: Program, api: ApiServer, partial: Partial
     ) -> None:
         api.answer(events(partial.chunks))
-        result = qwen("json", "--stream", "hi")
+        result = qwen.call("json", "--stream", "hi")
         assert (result.status, result.stdout.count(b"\n")) == (8, len(partial.chunks))
         assert partial.reason in result.message
 
@@ -111,7 +111,7 @@ class TestIncomplete:
     def test_the_file_of_o_stays_as_it_was(self, qwen: Program, api: ApiServer, partial: Partial, command: str) -> None:
         qwen.file("answer", "old")
         api.answer(events(partial.chunks) if command == "stream" else reply(partial.body))
-        result = qwen(command, "-o", "answer", "hi")
+        result = qwen.call(command, "-o", "answer", "hi")
         assert result.status == 8
         assert qwen.files() == {"answer": b"old"}
         if command != "json":
@@ -120,7 +120,7 @@ class TestIncomplete:
     def test_allow_incomplete_takes_it(self, qwen: Program, api: ApiServer, partial: Partial) -> None:
         api.answer(reply(partial.body), events(partial.chunks))
         for command in ("ask", "stream"):
-            result = qwen(command, "--allow-incomplete", "hi")
+            result = qwen.call(command, "--allow-incomplete", "hi")
             assert (result.status, result.text) == (0, partial.shown)
 
 
@@ -157,7 +157,7 @@ def test_a_message_without_content_is_not_whole(qwen: Program, api: ApiServer) -
 )
 def test_a_stream_with_a_finish_reason_is_whole(qwen: Program, api: ApiServer, answer: Reply) -> None:
     api.answer(answer)
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text, result.stderr) == (0, "Whole.\n", "")
 
 
@@ -208,7 +208,7 @@ def test_a_cut_stream_keeps_what_arrived_and_is_a_network_failure(
 ) -> None:
     api.answer(answer, answer)
     arguments = (command, "--stream", "hi") if command == "json" else (command, "hi")
-    result = qwen(*arguments)
+    result = qwen.call(*arguments)
     assert result.status == 6
     assert "cut" in result.message
     if command == "stream":
@@ -216,7 +216,7 @@ def test_a_cut_stream_keeps_what_arrived_and_is_a_network_failure(
     else:
         assert b"two" in result.stdout
     qwen.file("answer", "old")
-    assert qwen(*arguments, "-o", "answer").status == 6
+    assert qwen.call(*arguments, "-o", "answer").status == 6
     assert qwen.files() == {"answer": b"old"}
 
 
