@@ -141,10 +141,22 @@ def cases(table: dict[str, list[tuple[str, str]]]) -> "list[pytest.ParameterSet]
 def test_a_value_that_is_none_names_flag_and_limit_and_sends_nothing(
     qwen: Program, api: ApiServer, flag: str, value: str, limit: str
 ) -> None:
-    result = qwen("cost" if flag == "--period" else "ask", f"{flag}={value}", *([] if flag == "--period" else ["hi"]))
+    result = qwen.call(*malformed(flag, value))
     assert (result.status, result.stdout) == (2, b"")
     assert flag in result.message
     assert limit in result.message
+    assert not api.requests
+
+
+def malformed(flag: str, value: str) -> list[str]:
+    """A command line with that value."""
+    return ["cost", f"{flag}={value}"] if flag == "--period" else ["ask", f"{flag}={value}", "hi"]
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--temperature", "hot"), ("--tools", "{}"), ("--period", "7w")])
+def test_a_process_tells_the_same(qwen: Program, api: ApiServer, flag: str, value: str) -> None:
+    result = qwen(*malformed(flag, value))
+    assert (result.status, result.stdout, result.message) == (2, b"", qwen.call(*malformed(flag, value)).message)
     assert not api.requests
 
 
@@ -222,7 +234,7 @@ def test_variables_say_what_their_flags_would(qwen: Program) -> None:
 
 def test_the_flag_wins_over_its_variable(qwen: Program) -> None:
     flags = ("-t", "1", "--stop", "a", "--no-logprobs", "-F", "top_logprobs=null", "-m", "third", "-F", "top_k=6")
-    sent = json.loads(qwen("ask", *flags, "hi", env=SET).text)
+    sent = json.loads(qwen.call("ask", *flags, "hi", env=SET).text)
     assert sent == SENT | {
         "temperature": 1,
         "stop": "a",
@@ -242,7 +254,7 @@ def test_an_empty_variable_counts_as_unset(qwen: Program, api: ApiServer) -> Non
 
 
 def test_the_variable_of_a_switch_that_is_no_yes_or_no_is_named(qwen: Program) -> None:
-    result = qwen("ask", "hi", env={"QWEN_CLI_DRY_RUN": "perhaps"})
+    result = qwen.call("ask", "hi", env={"QWEN_CLI_DRY_RUN": "perhaps"})
     assert result.status == 2
     assert result.message == "QWEN_CLI_DRY_RUN: a switch is 1 or 0 (see 'qwen-cli ask --help')"
 
@@ -260,24 +272,24 @@ def test_a_misspelt_variable_gets_one_note_with_the_nearest_name(
         api.answer(reply(completion("Hello.")))
     elif "--balance" in arguments:
         api.answer(reply({"current_balance": 1.5, "currency": "USD"}))
-    result = qwen(*arguments, env=MISSPELT)
+    result = qwen.call(*arguments, env=MISSPELT)
     assert result.status == 0
     assert result.message == "unknown variable QWEN_CLI_TEMPRATURE; did you mean QWEN_CLI_TEMPERATURE?"
 
 
 def test_a_variable_near_to_none_is_named_without_a_suggestion(qwen: Program) -> None:
-    result = qwen("ask", "--dry-run", "hi", env={"QWEN_CLI_XYZZY": "1"})
+    result = qwen.call("ask", "--dry-run", "hi", env={"QWEN_CLI_XYZZY": "1"})
     assert (result.status, result.message) == (0, "unknown variable QWEN_CLI_XYZZY")
 
 
 def test_no_variable_is_noted_with_q_or_where_nothing_is_asked(qwen: Program) -> None:
-    assert qwen("ask", "-q", "--dry-run", "hi", env=MISSPELT).stderr == ""
+    assert qwen.call("ask", "-q", "--dry-run", "hi", env=MISSPELT).stderr == ""
     assert qwen("--version", env=MISSPELT).stderr == ""
-    assert qwen("ask", "--help", env=MISSPELT).stderr == ""
+    assert qwen.call("ask", "--help", env=MISSPELT).stderr == ""
 
 
 def test_the_variable_of_another_command_gets_no_note(qwen: Program) -> None:
-    assert qwen("cost", "--dry-run", "hi", env={"QWEN_CLI_SHOW": "both"}).stderr == ""
+    assert qwen.call("cost", "--dry-run", "hi", env={"QWEN_CLI_SHOW": "both"}).stderr == ""
 
 
 def test_the_own_variable_of_the_base_url_wins_over_the_providers(qwen: Program, api: ApiServer) -> None:
@@ -322,14 +334,16 @@ def test_options_that_exclude_each_other_are_named_together(rivals: tuple[str, .
 
 
 def test_a_flag_overrules_the_variable_of_its_rival(qwen: Program) -> None:
-    result = qwen("ask", "--dry-run", "-s", "flag", "hi", env={"QWEN_CLI_SYSTEM_FILE": "gone", "QWEN_CLI_CURL": "1"})
+    result = qwen.call(
+        "ask", "--dry-run", "-s", "flag", "hi", env={"QWEN_CLI_SYSTEM_FILE": "gone", "QWEN_CLI_CURL": "1"}
+    )
     assert (result.status, result.stderr) == (0, "")
     assert json.loads(result.text)["messages"][0]["content"] == "flag"
 
 
 def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.", reasoning="Hm.")))
-    assert qwen("ask", "-r", "hi", env={"QWEN_CLI_SHOW": "both"}).text == "Hm.\n"
+    assert qwen.call("ask", "-r", "hi", env={"QWEN_CLI_SHOW": "both"}).text == "Hm.\n"
 
 
 @pytest.mark.parametrize(
@@ -348,7 +362,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
 def test_what_is_not_understood_is_told_in_one_line_with_a_hint(
     qwen: Program, arguments: tuple[str, ...], told: str
 ) -> None:
-    result = qwen(*arguments)
+    result = qwen.call(*arguments)
     assert (result.status, result.stdout) == (2, b"")
     assert told in result.message
     assert "--help'" in result.message
@@ -363,7 +377,7 @@ def test_the_key_is_never_an_option() -> None:
 class TestHelp:
     @pytest.mark.parametrize("command", [*ASKING, "key set", "key status", "key delete", "sandbox"])
     def test_of_a_command_tells_every_option_and_goes_to_standard_output(self, qwen: Program, command: str) -> None:
-        result = qwen(*command.split(), "--help")
+        result = qwen.call(*command.split(), "--help")
         assert (result.status, result.stderr) == (0, "")
         for option in options(command):
             flag = max(option.opts, key=len)
@@ -373,8 +387,3 @@ class TestHelp:
         result = qwen("-h")
         assert (result.status, result.stderr) == (0, "")
         assert all(f"  {name} " in result.text for name in COMMANDS)
-
-    def test_is_told_on_standard_error_when_no_command_is_given(self, qwen: Program) -> None:
-        result = qwen()
-        assert (result.status, result.stdout) == (2, b"")
-        assert "Commands:" in result.stderr
