@@ -82,13 +82,11 @@ def run() -> NoReturn:
 
     import gc
 
-    # A process that lives for one request has no cycles worth looking for, neither now nor at its exit.
+    # A process that lives for one request has no cycles worth looking for.
     gc.disable()
-    try:
-        status = main(sys.argv[1:])
-    finally:
-        gc.freeze()
-    sys.exit(status)
+    status = main(sys.argv[1:])
+    # All is written and closed by now; to take the interpreter apart would cost a start another 4 ms.
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Many at once and many in a row: every answer right, none lost, nothing left behind."""
 
+import sys
 from pathlib import Path
 
 from tests.api_server import ApiServer, Request, Step, events, reply
@@ -51,8 +52,10 @@ def test_nothing_is_left_for_the_garbage_collector_to_close(qwen: Program, api: 
         reply(completion(None)),
     )
     watched = {"PYTHONWARNINGS": "ignore,always::ResourceWarning"}
+    whole = "import sys; from qwen_cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    script = f'shift 3; exec {sys.executable} -c "{whole}" "$@"'  # the program itself ends before Python looks
     for arguments in (("ask",), ("stream",), ("json", "-o", "answer"), ("ask",), ("stream",), ("ask", "-o", "answer")):
-        result = qwen(*arguments, "hi", env=watched)
+        result = qwen(*arguments, "hi", env=watched, script=script)
         assert "ResourceWarning" not in result.stderr
         assert result.status in (0, 4, 8, 9)
 
