@@ -26,7 +26,7 @@ def timestamp(moment: datetime = _PRESENT) -> str:
 
 
 class Account:
-    """Counts what was served; safe to use from many threads."""
+    """Counts what was served; any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -74,9 +74,9 @@ class Account:
         }
         if group_by is not None:
             names = {"day": _PRESENT.date().isoformat(), "model": limits.MODEL}
+            group: dict[str, Any] = {name: names[name] for name in group_by.split(",")}
             requests = {"total": succeeded + failed, "charged": succeeded, "succeeded": succeeded, "failed": failed}
-            names = {name: names[name] for name in group_by.split(",")}
-            group = {**names, "spend": spend, "tokens": tokens, "requests": requests}
+            group |= {"spend": spend, "tokens": tokens, "requests": requests}
             report["groups"] = [group] if succeeded + failed else []
         return report
 

@@ -2,9 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from qwen_cli.sandbox.isolation import instance_and_misfits
@@ -12,7 +14,7 @@ from qwen_cli.sandbox.isolation import instance_and_misfits
 NOW = 1767225600
 """The sandbox's one moment, 2026-01-01T00:00:00Z in Unix seconds, so that the same request has the same answer."""
 
-CREDITS_PER_USD = 2_000_000
+_CREDITS_PER_USD = 2_000_000
 PROMPT_PRICE = Decimal("0.4875")
 COMPLETION_PRICE = Decimal("2.925")
 """USD for a million tokens, the prices of the real model."""
@@ -51,21 +53,22 @@ class Completion:
         """What the completion costs, exactly."""
         return (self.prompt_tokens * PROMPT_PRICE + self.completion_tokens * COMPLETION_PRICE) / 1_000_000
 
+    @property
+    def credits_used(self) -> Decimal:
+        return self.usd * _CREDITS_PER_USD
+
 
 def tokens(text: str) -> Iterator[str]:
     """The text in pieces: words with the white space before them, long ones in several."""
     return (match.group() for match in _TOKEN.finditer(text))
 
 
-def _measure(text: str, max_tokens: float) -> tuple[str, int, bool]:
-    """The text cut to its first `most` tokens, their number, and whether anything was cut off."""
+def _cut(text: str, max_tokens: int) -> tuple[str, int]:
+    """The text cut to `max_tokens`, and how many of them it has then."""
     number = end = 0
-    for match in _TOKEN.finditer(text):
-        if number + 1 > max_tokens:
-            return text[:end], number, True
-        number += 1
-        end = match.end()
-    return text, number, False
+    for match in islice(_TOKEN.finditer(text), max_tokens):
+        number, end = number + 1, match.end()
+    return text[:end], number
 
 
 def complete(request: Mapping[str, Any], digest: str, fault: str | None = None) -> Completion:
@@ -73,22 +76,22 @@ def complete(request: Mapping[str, Any], digest: str, fault: str | None = None) 
 
     Of the faults, `length` ends the answer half-way, and `invalid` makes it another than the format asks for.
     """
-    text, function = _answer(request, invalid=fault == "invalid")
-    budget = request.get("max_tokens", float("inf"))
-    reasoning, reasoning_tokens, starved = _measure(REASONING, budget)
-    whole, text_tokens, cut = _measure(text, budget - reasoning_tokens)
+    whole, function = _answer(request, invalid=fault == "invalid")
+    budget = int(min(request.get("max_tokens", sys.maxsize), sys.maxsize))
+    reasoning, reasoning_tokens = _cut(REASONING, budget)
+    text, text_tokens = _cut(whole, budget - reasoning_tokens)
     if fault == "length":
-        whole, text_tokens, _ = _measure(whole, (text_tokens + 1) // 2)
-    ended_by_length = fault == "length" or starved or cut
+        text, text_tokens = _cut(text, (text_tokens + 1) // 2)
+    is_cut = fault == "length" or (reasoning, text) != (REASONING, whole)
     called = function if text_tokens else None
     top_logprobs = int(request.get("top_logprobs") or 0) if request.get("logprobs") else None
     return Completion(
         id=f"chatcmpl-{digest[:32]}",
         model=request["model"].removeprefix("alibaba/"),
         reasoning=reasoning,
-        text=whole,
+        text=text,
         function=called,
-        finish_reason="length" if ended_by_length else "tool_calls" if called else "stop",
+        finish_reason="length" if is_cut else "tool_calls" if called else "stop",
         prompt_tokens=sum(_prompt_tokens(message) for message in request["messages"]),
         reasoning_tokens=reasoning_tokens,
         text_tokens=text_tokens,
@@ -171,7 +174,7 @@ def usage(completion: Completion) -> dict[str, Any]:
 
 def meta(completion: Completion) -> dict[str, Any]:
     """The `meta` object: what it cost, in credits and in USD."""
-    return {"usage": {"credits_used": float(completion.usd * CREDITS_PER_USD), "usd_spent": float(completion.usd)}}
+    return {"usage": {"credits_used": float(completion.credits_used), "usd_spent": float(completion.usd)}}
 
 
 def _logprobs(completion: Completion, pieces: Iterator[str]) -> dict[str, Any] | None:

@@ -4,13 +4,13 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import NamedTuple
 
 FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length", "invalid")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One of `FAULTS`, and how many requests it hits; None means every request from then on."""
 
     kind: str
@@ -30,28 +30,22 @@ def parse_fault(text: str) -> Fault:
 
 
 class FaultSchedule:
-    """Deals the faults out to requests in the order given, one each; safe to ask from many threads."""
+    """Deals the faults out to requests in the order given, one each; any thread may use it."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._faults = list(faults)
-        self._dealt = 0
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._kinds = chain.from_iterable(
+            repeat(kind) if times is None else repeat(kind, times) for kind, times in faults
+        )
         self._lock = threading.Lock()
 
     def take(self) -> str | None:
         """The kind of fault that the next request meets, None for none."""
         with self._lock:
-            while self._faults:
-                fault = self._faults[0]
-                if fault.times is None or self._dealt < fault.times:
-                    self._dealt += 1
-                    return fault.kind
-                del self._faults[0]
-                self._dealt = 0
-            return None
+            return next(self._kinds, None)
 
 
 class RateLimit:
-    """A token bucket: `rate` requests a second, and as many at once after a quiet second; safe to ask from threads."""
+    """A token bucket: `rate` requests a second, and as many at once after a quiet second; any thread may use it."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate

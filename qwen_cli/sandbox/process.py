@@ -17,6 +17,7 @@ from qwen_cli.signals import die_of
 API_KEY = "sandbox"
 """Any key opens the sandbox; this one says where it is from."""
 
+_MISLEADING = ("QWEN_CLI_BASE_URL", "AIMLAPI_KEY", "AIML_API_KEY")
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
@@ -35,9 +36,6 @@ def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-_MISLEADING = ("QWEN_CLI_BASE_URL", "AIMLAPI_KEY", "AIML_API_KEY")
-
-
 def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | None = None) -> int:
     """Run `command` against a sandbox of its own and return its status: 128+N after signal N, 126 or 127 for no start.
 
@@ -47,32 +45,22 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | N
     # A program of one request may do without; a server may not.
     gc.enable()
     if not command:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # before there are threads, which inherit it
+        _serve_until_killed(faults, rate)
     with serving(faults=faults, rate=rate) as base_url:
-        if not command:
-            _announce(base_url)
-        # A client that hangs up must not end the sandbox. The command gets the default back: Popen restores it.
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        if not command:
-            _wait_for_signal()
-        return _attend(command, environment(base_url, os.environ))
+        return _run_command(command, environment(base_url, os.environ))
 
 
-def _announce(base_url: str) -> None:
-    exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
-    standard_output().write(exports.encode())
+def _serve_until_killed(faults: Sequence[Fault], rate: float | None) -> NoReturn:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # before there are threads, which inherit it
+    with serving(faults=faults, rate=rate) as base_url:
+        exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
+        standard_output().write(exports.encode())
+        # Blocked and waited for, a signal is never missed, as it can be between a handler and `pause`; and so the first
+        # process of a container, which no signal ends by default, ends as well.
+        die_of(signal.sigwait({number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}))
 
 
-def _wait_for_signal() -> NoReturn:
-    """Wait for the signal that ends this process.
-
-    Blocked and waited for, it is never missed, as it can be between a handler and `pause`; and so the first process of
-    a container, which no signal ends by default, ends as well.
-    """
-    die_of(signal.sigwait({number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}))
-
-
-def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
+def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
@@ -86,12 +74,9 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
         """A terminal interrupts the command as well; unlike SIG_IGN, a handler isn't inherited by it."""
 
     handlers = dict.fromkeys(_FORWARDED, forward) | {signal.SIGINT: leave, signal.SIGQUIT: leave}
-    # What was ignored from the start, as under nohup, stays ignored.
-    previous = {
-        signum: signal.signal(signum, handler)
-        for signum, handler in handlers.items()
-        if signal.getsignal(signum) is not signal.SIG_IGN
-    }
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, handler)
     try:
         child = subprocess.Popen(command, env=env)  # noqa: S603 -- running the user's own command is the purpose
         for signum in early:
@@ -105,7 +90,4 @@ def _attend(command: Sequence[str], env: Mapping[str, str]) -> int:
     except OSError as error:
         complain(without_keys(f"{command[0]}: {error.strerror}"))
         return _NOT_EXECUTABLE
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
     return status if status >= 0 else 128 - status

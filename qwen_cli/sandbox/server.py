@@ -21,7 +21,7 @@ from uuid import UUID
 from qwen_cli.request import limits
 from qwen_cli.request.checking import OutsideLimitsError
 from qwen_cli.sandbox.account import Account, models, timestamp
-from qwen_cli.sandbox.completion import CREDITS_PER_USD, Completion, chunks, complete, half, response
+from qwen_cli.sandbox.completion import Completion, chunks, complete, half, response
 from qwen_cli.sandbox.faults import Fault, FaultSchedule, RateLimit
 from qwen_cli.sandbox.incoming import ApiError, parse_request
 
@@ -180,10 +180,7 @@ class Handler(BaseHTTPRequestHandler):
         if request.get("stream"):
             self._stream(completion, include_usage=request.get("stream_options", {}).get("include_usage", False))
             return
-        cost = {
-            "x-aimlapi-credits-used": f"{completion.usd * CREDITS_PER_USD:f}",
-            "x-aimlapi-usd-spent": f"{completion.usd:f}",
-        }
+        cost = {"x-aimlapi-credits-used": f"{completion.credits_used:f}", "x-aimlapi-usd-spent": f"{completion.usd:f}"}
         self._send(200, _encode(response(completion)), cost)
 
     def _stream(self, completion: Completion, *, include_usage: bool) -> None:
