@@ -220,6 +220,11 @@ def test_members_of_an_object_stand_for_their_names(qwen: Program, api: ApiServe
     )
 
 
+def test_a_name_with_a_space_needs_no_quotes(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    assert qwen("map", "--jsonl", "Hello", "{First", "name}", input='{"First name": "Ann"}\n').text == "Hello Ann\n"
+
+
 def test_an_object_without_a_placeholder_is_asked_as_it_says(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
@@ -315,6 +320,12 @@ def test_usage_is_told_once_for_all(qwen: Program, api: ApiServer) -> None:
 def test_a_preview_sends_nothing(qwen: Program) -> None:
     result = qwen("map", "--dry-run", "Say {}", input="a\nb\\\n", env={"AIMLAPI_API_KEY": None})
     assert [record["messages"][0]["content"] for record in records(result.text)] == ["Say a", "Say b\\"]
+
+
+def test_a_preview_goes_where_the_answer_would(qwen: Program) -> None:
+    result = qwen("map", "--dry-run", "--json", "-o", "{}.json", "Say {}", input="a\n")
+    assert (result.text, result.status) == ("", 0)
+    assert json.loads(qwen.files()["a.json"])["messages"][0]["content"] == "Say a"
 
 
 def test_an_answer_is_printed_as_soon_as_its_turn_comes(qwen: Program, api: ApiServer) -> None:

@@ -1,45 +1,85 @@
 """One item, from its bytes to what has become of it; asking and judging are those of `ask`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from qwen_cli.api.cache import Cache
-from qwen_cli.api.checks import Expectation
-from qwen_cli.api.client import Client
 from qwen_cli.api.exchange import Exchange, Outcome
 from qwen_cli.batch import results
 from qwen_cli.batch.items import Item, parse_item
 from qwen_cli.batch.prompts import Prompts
-from qwen_cli.batch.results import Format
 from qwen_cli.batch.tally import ItemOutcome
 from qwen_cli.batch.templates import Template
 from qwen_cli.errors import QwenError
 from qwen_cli.output.results import Output, open_target
-from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import encode
-from qwen_cli.request.prompt import STDIN
 
 Body = dict[str, Any]
 
 
-class Asking(NamedTuple):
+class Job(NamedTuple):
     """What is asked about every item, how it is sent and judged, and how its answer is printed."""
 
     prompts: Prompts
     fields: Body
     """The request body but for its messages."""
-    jsonl: bool
-    client: Client | None
-    preview: Callable[[Body], str] | None
-    """Makes what is printed instead of sending; there is no client then."""
-    notes: Notes
-    expectation: Expectation
-    reask: int
-    cache: Cache | None
-    printing: Callable[[Outcome, Output], None]
+    exchange: Exchange | Callable[[Body], str]
+    """Asks, with the body of each item; or makes the text that is printed instead of sending that body."""
+    print_outcome: Callable[[Outcome, Output], None]
     file_name: Template | None
-    form: Format
+    jsonl: bool
+    nul: bool
+    records: bool
+    terminal: bool
+    """Whether the results go to one."""
+
+    def process(self, number: int, data: bytes | None) -> ItemOutcome:
+        """Answer an item; whatever keeps it from being answered is part of the outcome."""
+        item: Item | None = None
+        outcome: Outcome | None = None
+        failure: QwenError | None = None
+        text = "\n"
+        try:
+            item = parse_item(number, data, jsonl=self.jsonl)
+            if not item.is_blank:
+                body = {"model": self.fields["model"], "messages": self.prompts.messages(item)} | self.fields
+                with self._open_file(item) as file:
+                    if isinstance(self.exchange, Exchange):
+                        outcome = self.exchange._replace(body=body).ask()
+                        text = self._printed(outcome)
+                    else:
+                        text = f"{self.exchange(body)}\n"
+                    if file is not None:
+                        file.write(encode(self._format(number, item, text, outcome, None)))
+                        file.commit()
+        except QwenError as error:
+            failure = error
+        result = b"" if self.file_name else encode(self._format(number, item, text, outcome, failure))
+        allowed = outcome and outcome.judgement.allowed
+        paid = [] if outcome is None or outcome.cached else outcome.answers
+        return ItemOutcome(number, result, failure, paid, str(allowed) if allowed else None)
+
+    def _open_file(self, item: Item) -> AbstractContextManager[Output | None]:
+        return nullcontext() if self.file_name is None else open_target(self.file_name.fill_path(item.value))
+
+    def _printed(self, outcome: Outcome) -> str:
+        """What `ask` would print; raises what it would fail with."""
+        if outcome.judgement.failure is not None:
+            raise outcome.judgement.failure
+        output = _MemoryOutput()
+        self.print_outcome(outcome, output)
+        return output.data.decode()
+
+    def _format(
+        self, number: int, item: Item | None, text: str, outcome: Outcome | None, failure: QwenError | None
+    ) -> str:
+        """The result as a record, a line or, for a file of its own and for a preview, the text as it is."""
+        if not isinstance(self.exchange, Exchange):
+            return text
+        if self.records:
+            selects = self.exchange.expectation.selects
+            return results.record(number, item, outcome, failure, selects=selects)
+        return text if self.file_name else results.line(text, nul=self.nul, terminal=self.terminal)
 
 
 class _MemoryOutput(Output):
@@ -52,68 +92,3 @@ class _MemoryOutput(Output):
 
     def write(self, data: bytes) -> None:
         self.data += data
-
-
-@dataclass
-class _Attempt:
-    """What is known of an item so far."""
-
-    item: Item | None = None
-    outcome: Outcome | None = None
-    text: str = ""
-
-
-def process(asking: Asking, number: int, data: bytes | None) -> ItemOutcome:
-    """Answer an item; whatever keeps it from being answered is part of the outcome."""
-    attempt = _Attempt()
-    failure = None
-    try:
-        attempt.item = parse_item(number, data, jsonl=asking.jsonl)
-        if not attempt.item.is_blank:
-            _answer(asking, attempt, attempt.item)
-    except QwenError as error:
-        failure = error
-    result = b""
-    if asking.file_name is None:
-        result = _result(asking, number, attempt, failure)
-    if attempt.outcome is None:
-        return ItemOutcome(number, result, failure)
-    allowed = attempt.outcome.judgement.allowed
-    paid = [] if attempt.outcome.cached else attempt.outcome.answers
-    return ItemOutcome(number, result, failure, paid, str(allowed) if allowed else None)
-
-
-def _answer(asking: Asking, attempt: _Attempt, item: Item) -> None:
-    body = {"model": asking.fields["model"], "messages": asking.prompts.messages(item)} | asking.fields
-    if asking.file_name is None:
-        attempt.text = _text(asking, attempt, body)
-        return
-    name = asking.file_name.fill(item.value)
-    # An item is the name of a file whatever it looks like, never standard output.
-    with open_target("./-" if name == STDIN else name) as output:
-        attempt.text = _text(asking, attempt, body)
-        record = results.record(item.number, item, attempt.outcome, None, asking.form)
-        output.write(record if asking.form.records else encode(attempt.text))
-        output.commit()
-
-
-def _text(asking: Asking, attempt: _Attempt, body: Body) -> str:
-    """What `ask` would print for that request; raises what it would fail with."""
-    if asking.preview is not None:
-        return asking.preview(body) + "\n"
-    assert asking.client is not None
-    exchange = Exchange(asking.client, body, asking.notes, asking.expectation, asking.reask, cache=asking.cache)
-    attempt.outcome = outcome = exchange.ask()
-    if outcome.judgement.failure is not None:
-        raise outcome.judgement.failure
-    output = _MemoryOutput()
-    asking.printing(outcome, output)
-    return output.data.decode()
-
-
-def _result(asking: Asking, number: int, attempt: _Attempt, failure: QwenError | None) -> bytes:
-    if asking.preview is not None and failure is None:
-        return encode(attempt.text or "\n")
-    if asking.form.records:
-        return results.record(number, attempt.item, attempt.outcome, failure, asking.form)
-    return results.line(attempt.text, asking.form)

@@ -80,17 +80,18 @@ class Rate:
 
     def refused(self, round_sent: int, now: float, retry_after: str | None) -> None:
         """Pause after a refusal of what was sent in that round."""
+        asked = retrying.parse_retry_after(retry_after)
         if round_sent != self.round:
             # The pause for its round is under way or over: only what the server asks for makes it longer.
             if self._resume_at is not None:
                 self._refused += round_sent == self.round - 1
-                if (asked := retrying.parse_retry_after(retry_after)) is not None:
+                if asked is not None:
                     self._resume_at = max(self._resume_at, now + min(asked, retrying.LONGEST))
             return
         self.round += 1
         self._refused = 1
         pause = retrying.delay(self._failed_rounds, retry_after)
-        if retrying.parse_retry_after(retry_after) is None:
+        if asked is None:
             pause = min(pause, _LONGEST_BACKOFF)
         self._resume_at = now + pause
 
@@ -125,7 +126,7 @@ class Governor(retrying.Pace):
         self._lock = threading.Lock()
         self._rate = Rate(time.monotonic())
         self._last_answer: float | None = None
-        self._has_told = False
+        self._has_noted = False
         self.is_exhausted = False
 
     @property
@@ -153,10 +154,10 @@ class Governor(retrying.Pace):
         with self._lock:
             now = time.monotonic()
             self._rate.refused(turn, now, retry_after)
-            has_told, self._has_told = self._has_told, True
+            has_noted, self._has_noted = self._has_noted, True
             if now - (self._last_answer or now) > self._patience:
                 self.is_exhausted = True
-        if not has_told:
+        if not has_noted:
             self._notes.note(f"waiting until the service accepts requests again: {failure}")
         if self.is_exhausted:
             raise failure

@@ -1,6 +1,5 @@
 """One line on the terminal that says how far a run has come."""
 
-import os
 import time
 from decimal import Decimal
 from typing import Final
@@ -9,14 +8,10 @@ from qwen_cli import signals
 from qwen_cli.api.costs import plain
 from qwen_cli.batch.pacing import Governor
 from qwen_cli.batch.tally import Tally
-from qwen_cli.output.terminal import STDERR, is_terminal, screen
+from qwen_cli.output.terminal import screen
 
 _MINUTE, _HOUR = 60, 3600
 _CENTS: Final = Decimal("0.0001")
-
-
-def is_wanted(*, quiet: bool) -> bool:
-    return not quiet and is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 class Progress:
@@ -32,10 +27,6 @@ class Progress:
     def draw(self) -> None:
         elapsed = time.monotonic() - self._began
         screen.draw(line(self._tally, self._total, elapsed, waiting=self._governor.is_paused))
-
-    @staticmethod
-    def erase() -> None:
-        screen.erase()
 
 
 def line(tally: Tally, total: int | None, elapsed: float, *, waiting: bool) -> str:

@@ -1,13 +1,11 @@
 """Many items at once: workers that take the next one, until the input ends or something stops them all."""
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
-from typing import NamedTuple
 
 from qwen_cli import signals
-from qwen_cli.batch.items import Source
 from qwen_cli.batch.pacing import Governor
 from qwen_cli.batch.tally import ItemOutcome, Tally
 from qwen_cli.batch.window import Window
@@ -20,99 +18,77 @@ _COUNTING = 0.5
 """Seconds that counting what was not sent may take."""
 
 
-class Limits(NamedTuple):
-    """What stops a run before its input ends."""
-
-    workers: int
-    fail_fast: bool
-    max_usd: Decimal | None
-
-
 class Run:
-    """One run over the items of a source. `process` answers one item; it is called by many threads."""
+    """One run over numbered items. `process` answers one, in any thread; `write` takes the results, in order."""
 
     def __init__(
         self,
-        source: Source,
+        items: Iterator[tuple[int, bytes | None]],
         process: Callable[[int, bytes | None], ItemOutcome],
         write: Callable[[bytes], None],
         tally: Tally,
         governor: Governor,
-        limits: Limits,
+        *,
+        workers: int,
+        fail_fast: bool,
+        max_usd: Decimal | None,
     ) -> None:
-        self._source = source
+        self._items = items
         self._process = process
         self._window = Window(write)
         self._tally = tally
         self._governor = governor
-        self._limits = limits
+        self._max_workers = self._workers = workers
+        self._fail_fast = fail_fast
+        self._max_usd = max_usd
         self._reading = threading.Lock()
         self._changed = threading.Condition()
-        self._workers = limits.workers
         self._under_way = 0
-        self._is_draining = False
+        self._unsent = 0
         self._failure: BaseException | None = None
-        self.unsent = 0
-        """How many items were read and not sent."""
+        self.is_out_of_budget = False
 
-    def finish(self, progress: Callable[[], None] | None) -> BaseException | None:
+    def finish(self, progress: Callable[[], None]) -> BaseException | None:
         """Work until the input ends; what stopped it, if anything did. `progress` is called now and then."""
         signals.before_dying(self._window.break_off)
-        for _ in range(self._limits.workers):
+        for _ in range(self._max_workers):
             threading.Thread(target=self._work, daemon=True).start()
         with self._changed:
-            while not self._is_over:
-                self._changed.wait(None if progress is None else _TICK)
-                if progress is not None:
-                    progress()
+            while not self._changed.wait_for(self._is_over, _TICK):
+                progress()
         if self._failure is not None:
             self._window.break_off()
         return self._failure
 
-    @property
     def _is_over(self) -> bool:
-        if self._failure is not None or not self._workers:
-            return True
-        return self._is_draining and not self._under_way
-
-    @property
-    def is_out_of_budget(self) -> bool:
-        """Whether it has stopped at `max_usd`."""
-        return self._is_draining
+        is_drained = self.is_out_of_budget and not self._under_way
+        return is_drained or self._failure is not None or not self._workers
 
     def count_unsent(self) -> tuple[int, bool]:
         """How many items were not sent, and whether these are all: more may come of what is no file."""
         if not self._reading.acquire(timeout=_COUNTING):
-            return self.unsent, False  # still waiting for input
-        end = time.monotonic() + _COUNTING
-        counter = threading.Thread(target=self._skip, args=(end,), daemon=True)
+            return self._unsent, False  # still waiting for input
+        counter = threading.Thread(target=self._skip, daemon=True)
         counter.start()
         counter.join(_COUNTING)
-        return self.unsent, not counter.is_alive() and self._has_ended
+        return self._unsent, not counter.is_alive()
 
-    _has_ended = False
-
-    def _skip(self, end: float) -> None:
-        while time.monotonic() < end:
-            if self._source.read() is None:
-                self._has_ended = True
-                return
-            self.unsent += 1
+    def _skip(self) -> None:
+        with suppress(QwenError):
+            for _ in self._items:
+                self._unsent += 1
 
     def _work(self) -> None:
         try:
             while self._window.enter() and (read := self._begin()) is not None:
-                number, data = read
-                outcome = self._process(number, data)
-                if self._failure is not None:
-                    break
+                outcome = self._process(*read)
                 self._settle(outcome)
                 if self._failure is not None:
                     break
-                self._window.put(number, outcome.result)
+                self._window.put(outcome.number, outcome.result)
                 with self._changed:
                     self._under_way -= 1
-                    if self._is_draining:
+                    if self.is_out_of_budget:
                         self._changed.notify_all()
         except BaseException as error:  # the main thread raises it
             self._stop(error)
@@ -123,35 +99,37 @@ class Run:
     def _begin(self) -> tuple[int, bytes | None] | None:
         """The next item, counted as under way; None at the end, and once nothing more is to be started."""
         with self._reading:
-            if self._is_draining or self._failure is not None:
-                return None
-            read = self._source.read()
+            read = None if self._is_stopped else next(self._items, None)
             with self._changed:
-                if read is None:
+                if read is not None and self._is_stopped:
+                    self._unsent += 1
                     return None
-                if self._is_draining or self._failure is not None:
-                    self.unsent += 1
-                    return None
-                self._under_way += 1
+                self._under_way += read is not None
             return read
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self.is_out_of_budget or self._failure is not None
 
     def _settle(self, outcome: ItemOutcome) -> None:
         """Count what has come of an item, and stop the run where it says that the others cannot do better."""
+        if self._failure is not None:
+            return
         self._tally.add(outcome)
-        if self._limits.max_usd is not None and self._tally.usd >= self._limits.max_usd:
-            self._is_draining = True
+        if self._max_usd is not None and self._tally.usd >= self._max_usd:
+            self.is_out_of_budget = True
             self._window.close()
         if outcome.failure is not None and self._stops_all(outcome):
-            self._stop(_numbered(outcome.number, outcome.failure))
+            self._stop(type(outcome.failure)(f"item {outcome.number}: {outcome.failure}"))
         else:
-            self._tally.tell(outcome)
+            self._tally.report(outcome)
 
     def _stops_all(self, outcome: ItemOutcome) -> bool:
         return (
             outcome.is_fatal
-            or self._limits.fail_fast
+            or self._fail_fast
             or self._governor.is_exhausted
-            or self._tally.network_failures >= self._limits.workers
+            or self._tally.network_failures >= self._max_workers
         )
 
     def _stop(self, failure: BaseException) -> None:
@@ -160,7 +138,3 @@ class Run:
                 self._failure = failure
             self._changed.notify_all()
         self._window.close()
-
-
-def _numbered(number: int, failure: QwenError) -> QwenError:
-    return type(failure)(f"item {number}: {failure}")

@@ -11,7 +11,7 @@ from qwen_cli.api.costs import Total
 from qwen_cli.errors import CacheMiss, CredentialsError, NetworkError, ProtocolError, QwenError
 from qwen_cli.output.stderr import Notes
 
-_MAX_TOLD: Final = 10
+_MAX_REPORTED: Final = 10
 """Failures of one status that are reported; more would only hide the others."""
 
 
@@ -36,7 +36,7 @@ class Tally:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._lock = threading.Lock()
-        self._told: Counter[int] = Counter()
+        self._reported: Counter[int] = Counter()
         self.failed: Counter[int] = Counter()
         self.done = 0
         self.cost = Total()
@@ -64,7 +64,7 @@ class Tally:
         except ProtocolError as error:
             self._notes.note(f"an answer does not count towards the cost: {error}")
 
-    def tell(self, outcome: ItemOutcome) -> None:
+    def report(self, outcome: ItemOutcome) -> None:
         """Name a failing item, unless too many have failed in the same way already."""
         if outcome.remark is not None:
             self._notes.note(f"item {outcome.number}: {outcome.remark}")
@@ -72,11 +72,11 @@ class Tally:
             return
         status = outcome.failure.status
         with self._lock:
-            self._told[status] += 1
-            told = self._told[status]
-        if told <= _MAX_TOLD:
+            self._reported[status] += 1
+            count = self._reported[status]
+        if count <= _MAX_REPORTED:
             self._notes.tell(f"item {outcome.number}: {outcome.failure}")
-        if told == _MAX_TOLD:
+        if count == _MAX_REPORTED:
             self._notes.tell(f"further failures with status {status} are counted but not shown")
 
     def summary(self) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from qwen_cli.request.prompt import STDIN
+
 _ITEM: Final = re.compile(r"\{()\}")
 _MEMBER: Final = re.compile(r"\{(|\w[\w .-]*)\}")
 
@@ -23,7 +25,9 @@ class Template:
 
     def fill(self, value: Callable[[str], str]) -> str:
         """The text with each placeholder replaced once: what a value holds is never looked at again."""
-        pieces = self._pieces
-        if len(pieces) == 1:
-            return pieces[0]
-        return "".join([value(piece) if index % 2 else piece for index, piece in enumerate(pieces)])
+        return "".join([value(piece) if index % 2 else piece for index, piece in enumerate(self._pieces)])
+
+    def fill_path(self, value: Callable[[str], str]) -> str:
+        """The same for the name of a file, which `-` is too, and not standard input or output."""
+        path = self.fill(value)
+        return "./-" if path == STDIN else path

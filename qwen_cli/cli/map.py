@@ -1,12 +1,11 @@
 """`qwen-cli map`: ask about every line of standard input."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from qwen_cli.api.cache import CacheOptions, open_cache
-from qwen_cli.api.endpoint import Endpoint, SendingOptions
+from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.gathering import Without
 from qwen_cli.cli.options import (
     MapOptions,
@@ -20,15 +19,11 @@ from qwen_cli.cli.options import (
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
-from qwen_cli.output.terminal import screen
+from qwen_cli.output.terminal import can_redraw, screen
 from qwen_cli.request.body import RequestOptions, build_fields
 from qwen_cli.request.prompt import PromptOptions
 
 if TYPE_CHECKING:
-    from qwen_cli.api.client import Client
-    from qwen_cli.api.credentials import Key
-    from qwen_cli.batch.items import Source
-    from qwen_cli.batch.pacing import Governor
     from qwen_cli.batch.run import Run
     from qwen_cli.batch.tally import Tally
     from qwen_cli.batch.templates import Template
@@ -59,12 +54,14 @@ def map(  # noqa: A001 -- the command's name
     import gc
     from decimal import Decimal
 
-    from qwen_cli.batch.answering import Asking, process
-    from qwen_cli.batch.items import Source
+    from qwen_cli.api.client import Client
+    from qwen_cli.api.exchange import Exchange
+    from qwen_cli.batch.answering import Job
+    from qwen_cli.batch.items import count_items, read_items
     from qwen_cli.batch.pacing import Governor
+    from qwen_cli.batch.progress import Progress
     from qwen_cli.batch.prompts import Prompts
-    from qwen_cli.batch.results import Format
-    from qwen_cli.batch.run import Limits, Run
+    from qwen_cli.batch.run import Run
     from qwen_cli.batch.tally import Tally
     from qwen_cli.cli.prepare import (
         Asked,
@@ -97,36 +94,43 @@ def map(  # noqa: A001 -- the command's name
     governor = Governor(notes, patience=sending.timeout)
     with ExitStack() as stack:
         output = stack.enter_context(open_output(None))
-        client = None
-        if not (preview.dry_run or preview.curl):
-            client = stack.enter_context(_client(endpoint, key, sending, item_notes, items.parallel, governor))
-        asking = Asking(
+        exchange = previewing(endpoint, sending, preview, notes, pretty=False) or Exchange(
+            stack.enter_context(
+                Client(endpoint, key, sending, item_notes, max_connections=items.parallel, pace=governor)
+            ),
+            {},
+            item_notes,
+            expectation,
+            reasking.reask,
+            cache=cache,
+        )
+        job = Job(
             prompts=prompts,
             fields=fields,
-            jsonl=items.jsonl,
-            client=client,
-            preview=previewing(endpoint, sending, preview, notes, pretty=False),
-            notes=item_notes,
-            expectation=expectation,
-            reask=reasking.reask,
-            cache=cache,
-            printing=partial(print_outcome, expectation=expectation, showing=show),
+            exchange=exchange,
+            print_outcome=partial(print_outcome, expectation=expectation, showing=show),
             file_name=file_name,
-            form=Format(items.null, items.records, expectation.selects, output.terminal),
+            jsonl=items.jsonl,
+            nul=items.null,
+            records=items.records,
+            terminal=output.terminal,
         )
-        source = Source(0, b"\0" if items.null else b"\n")
+        separator = b"\0" if items.null else b"\n"
         tally = Tally(notes)
-        max_usd = None if items.max_usd is None else Decimal(str(items.max_usd))
         run = Run(
-            source,
-            partial(process, asking),
+            enumerate(read_items(0, separator), 1),
+            job.process,
             output.write,
             tally,
             governor,
-            Limits(items.parallel, items.fail_fast, max_usd),
+            workers=items.parallel,
+            fail_fast=items.fail_fast,
+            max_usd=None if items.max_usd is None else Decimal(str(items.max_usd)),
         )
+        is_drawn = can_redraw() and not printing.quiet
+        progress = Progress(tally, governor, count_items(0, separator)).draw if is_drawn else lambda: None
         try:
-            failure = run.finish(_progress(source, tally, governor, quiet=printing.quiet))
+            failure = run.finish(progress)
         finally:
             screen.erase()
         return _conclude(run, failure, tally, notes, usage=verdict.usage)
@@ -145,21 +149,6 @@ def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
             advice="redirect standard output to have them all in one file",
         )
     return name
-
-
-def _client(
-    endpoint: Endpoint, key: "Key | None", sending: SendingOptions, notes: Notes, parallel: int, governor: "Governor"
-) -> "Client":
-    from qwen_cli.api.client import Client
-
-    return Client(endpoint, key, sending, notes, max_connections=parallel, pace=governor)
-
-
-def _progress(source: "Source", tally: "Tally", governor: "Governor", *, quiet: bool) -> Callable[[], None] | None:
-    """What draws the progress, where a person sees it."""
-    from qwen_cli.batch.progress import Progress, is_wanted
-
-    return Progress(tally, governor, source.count()).draw if is_wanted(quiet=quiet) else None
 
 
 def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: Notes, *, usage: bool) -> int:

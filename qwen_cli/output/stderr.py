@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from qwen_cli import signals
-from qwen_cli.output.terminal import DIM, STDERR, UNDIM, encode, is_terminal, one_line, screen, visible
+from qwen_cli.output.terminal import DIM, STDERR, UNDIM, can_redraw, encode, is_terminal, one_line, screen, visible
 
 REDACTED: Final = "[key]"
 
@@ -74,7 +74,7 @@ class Notes:
         """Until the block, or its wait, is over: show a spinner on a terminal, elsewhere say once that it lasts."""
         wait = Wait(what, self, patience=patience)
         if not self.quiet:
-            wait.begin(spinning=is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb")
+            wait.begin(spinning=can_redraw())
         try:
             yield wait
         finally:
@@ -134,7 +134,7 @@ class ReasoningOutput:
     """Reasoning beside the content: on standard error, dim on a terminal that may show colour."""
 
     def __init__(self) -> None:
-        self._dim = is_terminal(STDERR) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._dim = can_redraw() and not os.environ.get("NO_COLOR")
         self._terminal = is_terminal(STDERR)
         self._midline = False
 

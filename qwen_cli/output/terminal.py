@@ -64,6 +64,11 @@ def is_terminal(descriptor: int) -> bool:
     return os.isatty(descriptor)
 
 
+def can_redraw() -> bool:
+    """Whether standard error is a terminal, and one on which what was drawn can be drawn over."""
+    return is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb"
+
+
 Writer = Literal["note", "reasoning", "result"]
 
 DIM: Final = "\x1b[2m"

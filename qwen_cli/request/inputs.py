@@ -33,19 +33,22 @@ def read_file(path: str) -> bytes:
         raise LocalError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _read_all(descriptor: int, name: str) -> bytes:
-    data = bytearray()
+def read_piece(descriptor: int, max_bytes: int) -> bytes:
+    """Wait until something has come, or the end (which is empty), and read it."""
     while True:
         try:
-            piece = os.read(descriptor, 1 << 20)
+            return os.read(descriptor, max_bytes)
         except BlockingIOError:  # a pipe that another process made non-blocking
             select.select([descriptor], [], [])
-            continue
-        if not piece:
-            return bytes(data)
+
+
+def _read_all(descriptor: int, name: str) -> bytes:
+    data = bytearray()
+    while piece := read_piece(descriptor, 1 << 20):
         data += piece
         if len(data) > MAX_BYTES:
             raise LocalError(f"{name} is larger than {MAX_BYTES >> 20} MiB, the limit")
+    return bytes(data)
 
 
 def read_text(path: str) -> str:
