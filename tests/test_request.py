@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -12,7 +12,7 @@ from qwen_cli.api.endpoint import parse_endpoint
 from qwen_cli.request.body import as_curl, as_json, schema_name
 from tests.api_server import SILENCE, ApiServer, events, reply
 from tests.bodies import Json, chunks, completion
-from tests.program import KEY, TERMINAL, Options, Program, require_tool
+from tests.program import KEY, TERMINAL, Program, require_tool
 
 WEATHER: Json = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 ANSWER_SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}}
@@ -20,16 +20,16 @@ CHOICE: Json = {"type": "function", "function": {"name": "none"}}
 JSON_SCHEMA: Json = {"type": "json_schema", "json_schema": {"name": "answer", "schema": ANSWER_SCHEMA}}
 
 
-def body(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
+def body(qwen: Program, *args: str | Path) -> Any:
     """The request body that those arguments make."""
-    result = qwen("ask", "--dry-run", "-n", "hi", *args, **options)
+    result = qwen.call("ask", "--dry-run", "-n", "hi", *args)
     assert (result.status, result.stderr) == (0, "")
     return json.loads(result.text)
 
 
-def fields(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
+def fields(qwen: Program, *args: str | Path) -> Any:
     """The fields of the body beside the model and the messages."""
-    sent = body(qwen, *args, **options)
+    sent = body(qwen, *args)
     return {name: value for name, value in sent.items() if name not in ("model", "messages")}
 
 
@@ -81,19 +81,36 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "sent"), FIELDS, ids=[" ".join(arguments) for arguments, _ in FIELDS])
-def test_a_flag_sends_its_field_and_nothing_else(qwen: Program, arguments: tuple[str, ...], sent: Json) -> None:
+@pytest.fixture
+def desk(qwen: Program) -> Program:
+    """The program in a folder with the files that the table names."""
     qwen.file("tools.json", "\ufeff" + json.dumps([WEATHER]))
     qwen.file("format.json", json.dumps(JSON_SCHEMA))
     qwen.file("draft.txt", "A draft.\n")
+    return qwen
+
+
+@pytest.mark.parametrize(("arguments", "sent"), FIELDS, ids=[" ".join(arguments) for arguments, _ in FIELDS])
+def test_a_flag_sends_its_field_and_nothing_else(desk: Program, arguments: tuple[str, ...], sent: Json) -> None:
     messages = [{"role": "user", "content": "hi"}]
-    assert body(qwen, *arguments) == {"model": "alibaba/qwen3.6-35b-a3b", "messages": messages} | sent
+    assert body(desk, *arguments) == {"model": "alibaba/qwen3.6-35b-a3b", "messages": messages} | sent
+
+
+def test_flags_together_send_all_their_fields_from_a_process_too(desk: Program, api: ApiServer) -> None:
+    flags = ("-t", "2", "--stop", "\n\n", "--tools", "@tools.json", "--response-format", "@format.json", "-F", "k=[1]")
+    api.answer(reply(completion("{}")))
+    assert desk("ask", *flags, "--prediction-file", "draft.txt", "hi").status == 0
+    fields = {"temperature": 2, "stop": "\n\n", "tools": [WEATHER], "response_format": JSON_SCHEMA, "k": [1]}
+    prediction = {"type": "content", "content": "A draft.\n"}
+    messages = [{"role": "user", "content": "hi"}]
+    expected = {"model": "alibaba/qwen3.6-35b-a3b", "messages": messages, "prediction": prediction}
+    assert api.request.json == expected | fields
 
 
 @pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
 def test_what_dry_run_shows_is_what_is_sent(qwen: Program, api: ApiServer, command: str) -> None:
     arguments = (command, "-t", "0.5", "--stop", "é", "-s", "Be brief.", "hi")
-    shown = qwen(*arguments, "--dry-run", env={"AIMLAPI_API_KEY": None})
+    shown = qwen.call(*arguments, "--dry-run", env={"AIMLAPI_API_KEY": None})
     assert (shown.status, shown.stderr) == (0, "")
     assert not api.requests
     api.answer(events(chunks("Hello.")) if command == "stream" else reply(completion("Hello.")))
@@ -117,7 +134,7 @@ class TestSchema:
     @pytest.mark.parametrize("content", ["[]", '"x"', "{", ""])
     def test_a_file_that_holds_none_ends_with_7(self, qwen: Program, api: ApiServer, content: str) -> None:
         qwen.file("a.json", content)
-        result = qwen("ask", "--schema", "a.json", "hi")
+        result = qwen.call("ask", "--schema", "a.json", "hi")
         assert result.status == 7
         assert result.message.startswith("a.json is not")
         assert not api.requests
@@ -125,10 +142,10 @@ class TestSchema:
     def test_an_answer_that_is_no_json_ends_with_9(self, qwen: Program, api: ApiServer) -> None:
         qwen.file("a.json", json.dumps(ANSWER_SCHEMA))
         api.answer(reply(completion("Sure!")), reply(completion('{"n": 1}')))
-        result = qwen("ask", "--schema", "a.json", "hi")
+        result = qwen.call("ask", "--schema", "a.json", "hi")
         assert (result.status, result.text) == (9, "Sure!\n")
         assert "json_schema was requested" in result.message
-        assert qwen("ask", "--schema", "a.json", "hi").status == 0
+        assert qwen.call("ask", "--schema", "a.json", "hi").status == 0
 
 
 @given(st.text(), st.text(st.characters(exclude_characters="/\0"), min_size=1))
@@ -141,7 +158,7 @@ def test_the_name_of_a_schema_is_one_that_the_api_takes(title: str, path: str) -
 
 @pytest.mark.parametrize("flag", ["model", "messages", "stream"])
 def test_a_field_cannot_replace_what_has_its_own_way_in(qwen: Program, api: ApiServer, flag: str) -> None:
-    result = qwen("ask", "-F", f"{flag}=x", "hi")
+    result = qwen.call("ask", "-F", f"{flag}=x", "hi")
     assert result.status == 2
     assert "--field" in result.message
     assert flag in result.message
@@ -150,13 +167,13 @@ def test_a_field_cannot_replace_what_has_its_own_way_in(qwen: Program, api: ApiS
 
 def test_top_logprobs_needs_logprobs(qwen: Program, api: ApiServer) -> None:
     for arguments in (("--top-logprobs", "3"), ("--no-logprobs", "--top-logprobs", "3"), ("-F", "top_logprobs=3")):
-        result = qwen("ask", *arguments, "hi")
+        result = qwen.call("ask", *arguments, "hi")
         assert (result.status, result.message) == (2, "--top-logprobs needs --logprobs")
     assert not api.requests
 
 
 def test_stop_is_given_four_times_at_most(qwen: Program, api: ApiServer) -> None:
-    result = qwen("ask", *["--stop", "x"] * 5, "hi")
+    result = qwen.call("ask", *["--stop", "x"] * 5, "hi")
     assert (result.status, result.message) == (2, "--stop can be given at most 4 times, not 5")
     assert not api.requests
 
@@ -164,7 +181,7 @@ def test_stop_is_given_four_times_at_most(qwen: Program, api: ApiServer) -> None
 def test_a_stream_asks_for_its_usage_unless_told_otherwise(qwen: Program) -> None:
     for arguments, wanted in [((), True), (("--include-usage",), True), (("--no-include-usage",), False)]:
         for command in (("stream",), ("json", "--stream")):
-            sent = json.loads(qwen(*command, "--dry-run", *arguments, "hi").text)
+            sent = json.loads(qwen.call(*command, "--dry-run", *arguments, "hi").text)
             assert sent["stream"] is True
             assert sent["stream_options"] == {"include_usage": wanted}
 
@@ -177,7 +194,7 @@ class TestRequestId:
 
     @pytest.mark.parametrize("value", ["", "a b", "é", "a/b", "x" * 129, "a\n", "a\r\nX-Evil: 1"])
     def test_outside_its_alphabet_is_a_usage_error(self, qwen: Program, api: ApiServer, value: str) -> None:
-        result = qwen("ask", "--request-id", value, "hi")
+        result = qwen.call("ask", "--request-id", value, "hi")
         assert result.status == 2
         assert "--request-id" in result.message
         assert "1 to 128 characters" in result.message
@@ -203,7 +220,7 @@ class TestCurl:
         qwen.file("prompt.txt", text)
         arguments = ("ask", "-f", "prompt.txt", "--request-id", "r-1")
         api.always(reply(completion("Hello.")))
-        assert qwen(*arguments).status == 0
+        assert qwen.call(*arguments).status == 0
         line = qwen(*arguments, "--curl", env={"AIMLAPI_API_KEY": None})
         assert line.status == 0
         assert "AIMLAPI_API_KEY is not set" in line.message
@@ -219,7 +236,7 @@ class TestCurl:
     @pytest.mark.parametrize("shell", ["dash", "bash", "zsh"])
     def test_the_key_is_in_no_command_line_of_any_shell(self, qwen: Program, api: ApiServer, shell: str) -> None:
         require_tool("curl")
-        qwen.file("command", qwen("ask", "--curl", "it's $HOME `id`").stdout)
+        qwen.file("command", qwen.call("ask", "--curl", "it's $HOME `id`").stdout)
         api.answer((SILENCE,))
         with qwen.start(script=f"exec {require_tool(shell)} ./command"):
             api.wait_for_requests()
@@ -229,12 +246,12 @@ class TestCurl:
         assert not any(KEY.encode() in line for line in lines)
 
     def test_the_key_is_a_variable(self, qwen: Program) -> None:
-        shown = qwen("ask", "--curl", "hi").text
+        shown = qwen.call("ask", "--curl", "hi").text
         assert "$AIMLAPI_API_KEY" in shown
         assert KEY not in shown
 
     def test_streaming_streams(self, qwen: Program) -> None:
-        assert '"stream":true' in qwen("stream", "--curl", "hi").text
+        assert '"stream":true' in qwen.call("stream", "--curl", "hi").text
 
 
 BODIES = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()))

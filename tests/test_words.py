@@ -20,7 +20,6 @@ INTERPRETER = re.compile(r"Errno|codec|Error:|Traceback|internal error|surrogate
 TYPED: tuple[Stream, ...] = ("stdin",)
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -61,10 +60,18 @@ TYPED: tuple[Stream, ...] = ("stdin",)
     ],
     ids=lambda value: " ".join(value).encode(errors="replace").decode() if isinstance(value, list) else "",
 )
-def test_a_mistake_is_told_in_plain_words(qwen: Program, arguments: list[str], status: int, locale: str) -> None:
-    result = qwen(*arguments, env={"LANG": locale})
+def test_a_mistake_is_told_in_plain_words(qwen: Program, arguments: list[str], status: int) -> None:
+    result = qwen.call(*arguments)
     assert (result.status, result.stdout) == (status, b"")
     assert not INTERPRETER.search(result.message)
+
+
+@pytest.mark.parametrize("arguments", [["ask", NO_TEXT], ["ask", "-f", NO_TEXT, "hi"]], ids=["the prompt", "a file"])
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_the_locale_changes_nothing_about_it(qwen: Program, arguments: list[str], locale: str) -> None:
+    result = qwen(*arguments, env={"LANG": locale})
+    assert (result.status, result.stdout) == (7, b"")
+    assert result.message == qwen.call(*arguments).message
 
 
 @pytest.mark.parametrize(
@@ -86,7 +93,7 @@ def test_a_wrong_variable_is_told_in_plain_words(qwen: Program, env: Mapping[str
 
 def test_a_variable_that_is_no_text_is_named(qwen: Program) -> None:
     assert "the value of QWEN_CLI_MODEL is not UTF-8" in qwen("ask", "hi", env={"QWEN_CLI_MODEL": NO_TEXT}).message
-    assert "the value of --model is not UTF-8" in qwen("ask", "-m", NO_TEXT, "hi").message
+    assert "the value of --model is not UTF-8" in qwen.call("ask", "-m", NO_TEXT, "hi").message
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
@@ -94,8 +101,7 @@ def test_a_file_may_have_any_name(qwen: Program, locale: str) -> None:
     qwen.file(NO_TEXT, json.dumps(completion("Hello.")))
     env = {"LANG": locale}
     assert qwen("cost", "--saved", NO_TEXT, env=env).status == 0
-    assert qwen("ask", "--dry-run", "-f", NO_TEXT, "hi", env=env).status == 0
-    assert qwen("ask", "--dry-run", "-o", f"{NO_TEXT}.json", "hi", env=env).status == 0
+    assert qwen("ask", "--dry-run", "-f", NO_TEXT, "-o", f"{NO_TEXT}.json", "hi", env=env).status == 0
     assert f"{NO_TEXT}.json" in qwen.files()
 
 
@@ -104,7 +110,7 @@ def test_empty_input_beside_other_parts_gets_a_note(qwen: Program) -> None:
     assert (result.status, result.message) == (0, "standard input is empty (use -n to ignore it)")
     assert qwen("ask", "--dry-run", "-q", "hi", input="").stderr == ""
     assert qwen("ask", "--dry-run", "-n", "hi", input="").stderr == ""
-    assert qwen("ask", "--dry-run", "hi").stderr == ""
+    assert qwen.call("ask", "--dry-run", "hi").stderr == ""
 
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -120,7 +126,7 @@ def test_an_image_may_come_from_standard_input_which_is_then_no_text(qwen: Progr
 
 @pytest.mark.parametrize("other", [("-i", "-"), ("-f", "-"), ("-",)], ids=" ".join)
 def test_standard_input_is_one_image_or_nothing_else(qwen: Program, other: tuple[str, ...]) -> None:
-    result = qwen("ask", "-i", "-", *other, input=PNG)
+    result = qwen.call("ask", "-i", "-", *other)
     assert (result.status, result.stdout) == (2, b"")
     assert "only once" in result.message
 
@@ -160,7 +166,7 @@ NO_KEY = {
 def test_what_is_wrong_with_the_request_is_told_before_a_missing_key(
     qwen: Program, arguments: tuple[str, ...], status: int
 ) -> None:
-    assert qwen("ask", *arguments, env=NO_KEY).status == status
+    assert qwen.call("ask", *arguments, env=NO_KEY).status == status
 
 
 def test_a_missing_key_is_told_before_standard_input_is_awaited(qwen: Program) -> None:
