@@ -13,17 +13,18 @@ from tests.bodies import chunks, completion
 from tests.program import Program
 
 LISTING = """
-import atexit, sys
+import sys
 
-def write(before=frozenset(sys.modules)):
+before = frozenset(sys.modules)
+from qwen_cli.__main__ import main
+
+try:
+    main(sys.argv[1:])
+finally:
     # None stands for a module that was kept from being imported.
     loaded = {name for name, module in sys.modules.items() if module is not None}
     with open("modules", "w") as listing:
         listing.write("\\n".join(loaded - before))
-
-atexit.register(write)
-from qwen_cli.__main__ import run
-run()
 """
 
 
