@@ -4,7 +4,6 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from types import TracebackType
 from typing import Final, Self
 
 from qwen_cli import __version__
@@ -110,31 +109,15 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[str]:
             if undelivered > MAX_BYTES:
                 raise ProtocolError(f"the stream contains an event larger than {MAX_BYTES >> 20} MiB")
             yield piece
+        yield b"\n\n"  # the blank line at the end that some servers forget
 
-    response = httpx.Response(
-        200, headers={"Content-Type": "text/event-stream; charset=utf-8"}, content=_completed(bounded())
-    )
+    # utf-8-sig drops a byte order mark.
+    headers = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
+    response = httpx.Response(200, headers=headers, content=bounded())
     for event in httpx_sse.EventSource(response).iter_sse():
         undelivered = 0
         if event.data:
             yield event.data
-
-
-def _completed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Without a byte order mark, and with the blank line at the end that some servers forget."""
-    start: bytes | None = b""
-    for piece in pieces:
-        if start is None:
-            yield piece
-            continue
-        start += piece
-        if len(start) >= len(_BOM) or not _BOM.startswith(start):
-            yield start.removeprefix(_BOM)
-            start = None
-    yield (start or b"") + b"\n\n"
-
-
-_BOM: Final = "\ufeff".encode()
 
 
 class Client:
@@ -172,9 +155,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._http.close()
 
     def post(self, url: str, body: bytes) -> AbstractContextManager[Reply]:
@@ -213,7 +194,7 @@ class Client:
                 if not _is_worth_retrying(error):
                     raise failure from error
             else:
-                self._tell(response, time.monotonic() - started)
+                self._report(response, time.monotonic() - started)
                 if response.status_code not in retrying.LIMITS:
                     self._pace.answered()
                 if response.is_success:
@@ -237,7 +218,7 @@ class Client:
             time.sleep(delay)
             attempt += 1
 
-    def _tell(self, response: httpx.Response, seconds: float) -> None:
+    def _report(self, response: httpx.Response, seconds: float) -> None:
         ids = [f"{name}: {response.headers[name]}" for name in _ID_HEADERS if name in response.headers]
         self._notes.detail(", ".join([f"HTTP {response.status_code} after {seconds:.2f} s", *ids]))
 

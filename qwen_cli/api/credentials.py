@@ -2,10 +2,10 @@
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from qwen_cli.api.background import Background
 from qwen_cli.api.endpoint import DEFAULT_BASE_URL, Endpoint
 from qwen_cli.errors import CredentialsError, InvalidUsage
 from qwen_cli.output.stderr import withhold
@@ -22,11 +22,12 @@ PATIENCE = 3.0
 
 KEYS_URL = "https://aimlapi.com/app/keys"
 
-T = TypeVar("T")
-
-
 KEYRING = "keyring"
 """The source of a key that is stored there; any other source is the name of a variable."""
+
+NO_SOURCE = "none"
+
+T = TypeVar("T")
 
 
 class KeyringError(CredentialsError):
@@ -122,15 +123,12 @@ def delete_key(endpoint: Endpoint) -> bool:
     return _ask_keyring(delete)
 
 
-NO_SOURCE = "none"
-
-
 def describe(endpoint: Endpoint) -> dict[str, str]:
     """What `key status` prints: name and value, never the key itself. `source` may be `NO_SOURCE`."""
     winner = _from_environment()
     try:
         secret, backend = _ask_keyring(
-            lambda keyring: (keyring.get_password(SERVICE, endpoint.account), _name(keyring)),
+            lambda keyring: (keyring.get_password(SERVICE, endpoint.account), _name(keyring))
         )
     except CredentialsError as error:
         secret, backend = None, f"none: {error}"
@@ -151,28 +149,17 @@ def _name(keyring: "KeyringBackend") -> str:
 
 def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
     """Ask in a thread, since a locked or broken keyring may never answer."""
-    answers: list[T] = []
-    failures: list[Exception] = []
-
-    def ask() -> None:
-        try:
-            answers.append(question(_backend()))
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    if answers:
-        return answers[0]
-    if not failures:
-        raise KeyringError(f"the OS keyring did not answer within {PATIENCE:.0f} seconds", "unlock it and try again")
-    if isinstance(failures[0], KeyringError):
-        raise failures[0]
-    raise KeyringError(
-        f"the OS keyring cannot be used: {_reason(failures[0])}",
-        "unlock or start it and try again",
-    ) from failures[0]
+    answer = Background(lambda: question(_backend()))
+    try:
+        return answer.result(PATIENCE)
+    except KeyringError:
+        raise
+    except TimeoutError:
+        message = f"the OS keyring did not answer within {PATIENCE:.0f} seconds"
+        raise KeyringError(message, "unlock it and try again") from None
+    except Exception as error:
+        message = f"the OS keyring cannot be used: {_reason(error)}"
+        raise KeyringError(message, "unlock or start it and try again") from error
 
 
 def _reason(error: Exception) -> str:

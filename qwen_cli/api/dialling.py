@@ -50,10 +50,8 @@ class Dial:
             return connection
         try:
             return self._context.result().wrap_socket(connection, server_hostname=self.server.host)
-        except BaseException as error:
+        except BaseException:
             connection.close()
-            if isinstance(error, ValueError) and not isinstance(error, OSError):
-                raise OSError(f"no certificate can be for that name: {error}") from error
             raise
 
     def connection(self, timeout: float) -> socket.socket:

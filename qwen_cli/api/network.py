@@ -16,7 +16,10 @@ _PIECE = 1 << 16
 
 
 class Stream(httpcore.NetworkStream):
-    """A connected socket. `ended` says that the peer has closed its side."""
+    """A connected socket. `ended` says that the peer has closed its side.
+
+    Up to `deadline`, on the clock of `time.monotonic`, what a proxy sends still belongs to connecting.
+    """
 
     def __init__(self, connection: socket.socket, deadline: float | None = None) -> None:
         self._connection = connection
@@ -28,23 +31,14 @@ class Stream(httpcore.NetworkStream):
         if self._early is not None:
             early, self._early = self._early, None
             return early
-        with _mapped(httpcore.ReadTimeout, httpcore.ReadError):
-            if self._deadline is None:
-                self._connection.settimeout(timeout)
-            else:
-                self._connection.settimeout(self._time_left())
-            try:
-                data = self._connection.recv(max_bytes)
-            except TimeoutError:
-                if self._deadline is None:
-                    raise
-                raise httpcore.ConnectTimeout from None
+        with _mapped(httpcore.ReadTimeout if self._deadline is None else httpcore.ConnectTimeout, httpcore.ReadError):
+            self._connection.settimeout(self._time_left(timeout))
+            data = self._connection.recv(max_bytes)
         self.ended = not data
         return data
 
-    def _time_left(self) -> float:
-        assert self._deadline is not None
-        return max(self._deadline - time.monotonic(), 0.001)
+    def _time_left(self, timeout: float | None) -> float | None:
+        return timeout if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send it all; WriteError as soon as the peer answers or hangs up meanwhile, so that its answer is read."""
@@ -87,23 +81,12 @@ class Stream(httpcore.NetworkStream):
         if isinstance(self._connection, ssl.SSLSocket):
             return self
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
-            try:
-                self._connection.settimeout(timeout if self._deadline is None else self._time_left())
-                return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
-            except BaseException:
-                self.close()
-                raise
+            self._connection.settimeout(self._time_left(timeout))
+            return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
 
     def get_extra_info(self, info: str) -> Any:
-        match info:
-            case "ssl_object":
-                return self._connection if isinstance(self._connection, ssl.SSLSocket) else None
-            case "is_readable":
-                return not is_open(self._connection)
-            case "socket":
-                return self._connection
-            case _:
-                return None
+        """Whether the connection is readable, which httpcore asks before it reuses one; nothing else is known of it."""
+        return not is_open(self._connection) if info == "is_readable" else None
 
 
 class Backend(httpcore.NetworkBackend):
