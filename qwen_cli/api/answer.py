@@ -74,7 +74,7 @@ def read_completion(body: bytes) -> Answer:
         finish_reason=member(choice, "finish_reason", str, "choices[0]"),
     )
     answer.has = {name for name in ("content", "reasoning") if getattr(answer, name)}
-    answer.tool_calls = [ToolCall(call.id, call.name, call.arguments) for call in calls_in(message, where)]
+    answer.tool_calls = [call for _, call in calls_in(message, where)]
     read_usage(answer, response)
     return answer
 
@@ -118,9 +118,9 @@ class ChunkReader:
             self._keep(self._kept, content)
         if refusal := member(delta, "refusal", str, where):
             self._keep(self._refusal, refusal)
-        for fragment in calls_in(delta, where, numbered=True):
+        for index, fragment in calls_in(delta, where):
             self._count(_CALL_SIZE + len(fragment.arguments))
-            self._calls.read(fragment)
+            self._calls.read(index, fragment)
         answer.finish_reason = member(choice, "finish_reason", str, "choices[0]") or answer.finish_reason
         return Delta(content, reasoning)
 

@@ -1,7 +1,8 @@
 """Tool calls: complete ones, fragments of one, and whether they are those that were requested. No I/O."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from qwen_cli.api import json_text
@@ -11,7 +12,7 @@ from qwen_cli.output.terminal import visible_json
 
 
 class ToolCall(NamedTuple):
-    """A function that the model wants called; `arguments` is JSON text, if the model kept to it."""
+    """A function that the model wants called, or a fragment of that; `arguments` is JSON text, or is meant to be."""
 
     id: str | None
     name: str
@@ -19,9 +20,7 @@ class ToolCall(NamedTuple):
 
     def as_json(self) -> str:
         """One line: `{"id":…,"name":…,"arguments":…}`, arguments as they are if they are valid JSON, else a string."""
-        arguments = _compact(self.arguments)
-        if arguments is None:
-            arguments = _dumps(self.arguments)
+        arguments = _compact(self.arguments) or _dumps(self.arguments)
         return visible_json(f'{{"id":{_dumps(self.id)},"name":{_dumps(self.name)},"arguments":{arguments}}}')
 
 
@@ -39,100 +38,91 @@ def _compact(text: str) -> str | None:
     return json_text.reformatted(text)
 
 
-class CallPart(NamedTuple):
-    """A tool call, or a fragment of one, as a message or a delta carries it."""
+@dataclass
+class _OpenCall:
+    """A call to which more fragments may be added."""
 
-    number: int | None
-    """The index that it came with, if any."""
+    index: int
     id: str | None
     name: str
-    arguments: str
+    arguments: list[str]
 
 
 class CallReader:
     """Puts tool calls together from their fragments."""
 
     def __init__(self) -> None:
-        self._calls: list[tuple[int, CallPart, list[str]]] = []
+        self._calls: list[_OpenCall] = []
 
-    def read(self, part: CallPart) -> None:
-        """Add a fragment to the call that it continues, or begin another with it."""
-        for position in reversed(range(len(self._calls))):
-            index, call, fragments = self._calls[position]
-            if part.number in (None, index):
-                if _continues(part, call):
-                    whole = call._replace(id=call.id or part.id, name=call.name or part.name)
-                    self._calls[position] = (index, whole, fragments)
-                    fragments.append(part.arguments)
-                    return
-                break
-        last = self._calls[-1][0] if self._calls else 0
-        self._calls.append((last if part.number is None else part.number, part, [part.arguments]))
+    def read(self, number: Any, part: ToolCall) -> None:
+        """Add a fragment to the call that it continues, or begin another; ProtocolError if `number` is no index."""
+        index = _small_number(number)
+        last = next((call for call in reversed(self._calls) if index in (None, call.index)), None)
+        if last is not None and _continues(last, index, part):
+            last.id = last.id or part.id
+            last.name = last.name or part.name
+            last.arguments.append(part.arguments)
+            return
+        if index is None:
+            index = last.index if last else 0
+        self._calls.append(_OpenCall(index, part.id, part.name, [part.arguments]))
 
     def finish(self) -> list[ToolCall]:
         """The calls in the order of their indexes; those of the same index as they came."""
-        calls = sorted(self._calls, key=lambda each: each[0])
-        return [ToolCall(call.id, call.name, "".join(fragments)) for _, call, fragments in calls]
+        calls = sorted(self._calls, key=lambda call: call.index)
+        return [ToolCall(call.id, call.name, "".join(call.arguments)) for call in calls]
 
 
-def _continues(part: CallPart, call: CallPart) -> bool:
-    """Whether a fragment goes on with that call, the last one of its index or, where it has none, the last of all.
+def _small_number(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10_000:  # noqa: PLR2004
+        raise ProtocolError("the index of a tool call is not a small number")
+    return int(value)
+
+
+def _continues(call: _OpenCall, index: int | None, part: ToolCall) -> bool:
+    """Whether a fragment continues that call, the last one of its index or, if it has none, the last of all.
 
     Not every server counts: some give each call the same index or none, but then its name and an id come with it.
     Others send each fragment with the name, or with another id.
     """
     is_named_again = bool(part.name and call.name)
     has_other_id = bool(part.id and call.id and part.id != call.id)
-    if part.number is None:
+    if index is None:
         return not has_other_id and not (is_named_again and part.id is None)
     return not (is_named_again and has_other_id)
 
 
-def calls_in(message: JsonObject, where: str, *, numbered: bool = False) -> Iterator[CallPart]:
-    """The tool calls, or fragments, of a message or a delta; a custom call's input stands for its arguments."""
+def calls_in(message: JsonObject, where: str) -> Iterator[tuple[Any, ToolCall]]:
+    """The tool calls of a message, or their fragments in a delta, each with the `index` that it carries.
+
+    A custom call's input stands for its arguments.
+    """
     for number, value in enumerate(member(message, "tool_calls", list, where) or ()):
         place = f"{where}.tool_calls[{number}]"
         call = as_object(value, place)
         function = member(call, "function", dict, place) or {}
         custom = member(call, "custom", dict, place) or {}
-        yield CallPart(
-            _index(call, place) if numbered else None,
-            member(call, "id", str, place) or None,
-            member(function or custom, "name", str, place) or "",
-            member(function, "arguments", str, place) or member(custom, "input", str, place) or "",
-        )
+        name = member(function or custom, "name", str, place) or ""
+        arguments = member(function, "arguments", str, place) or member(custom, "input", str, place) or ""
+        yield call.get("index"), ToolCall(member(call, "id", str, place) or None, name, arguments)
     if function := member(message, "function_call", dict, where):  # what tool calls were called before
         place = f"{where}.function_call"
-        yield CallPart(
-            0, None, member(function, "name", str, place) or "", member(function, "arguments", str, place) or ""
-        )
+        name = member(function, "name", str, place) or ""
+        yield 0, ToolCall(None, name, member(function, "arguments", str, place) or "")
 
 
-def _index(call: JsonObject, where: str) -> int | None:
-    index = call.get("index")
-    if index is None:
-        return None
-    if isinstance(index, bool) or not isinstance(index, int | float) or not 0 <= index < 10_000:  # noqa: PLR2004
-        raise ProtocolError(f"{where}.index is not a small number")
-    return int(index)
-
-
-def check_tool_choice(calls: list[ToolCall], choice: Any) -> QwenError | None:
-    """Hold the calls against the `tool_choice` that was asked for: any call, or calls of one function only."""
+def check_tool_choice(calls: Sequence[ToolCall], choice: Any) -> QwenError | None:
+    """Hold the calls against the `tool_choice` of the request: any call, or calls of one function only."""
+    name = None
     if isinstance(choice, dict):
         function = choice.get(str(choice.get("type")))
         name = function.get("name") if isinstance(function, dict) else None
-    elif choice == "required":
-        name = None
-    else:
+    if name is None and choice != "required":
         return None
-    if not calls and (name is not None or choice == "required"):
-        return ProtocolError(f"the answer calls no tool, although {_asked_for(name)} was requested")
+    requested = "a call" if name is None else f"a call of {name}"
+    if not calls:
+        return ProtocolError(f"the answer calls no tool, although {requested} was requested")
     others = [call.name for call in calls if name not in (None, call.name)]
-    if others:
-        return ProtocolError(f"the answer calls {others[0]}, although {_asked_for(name)} was requested")
-    return None
-
-
-def _asked_for(name: Any) -> str:
-    return "a call" if name is None else f"a call of {name}"
+    return ProtocolError(f"the answer calls {others[0]}, although {requested} was requested") if others else None
