@@ -64,10 +64,10 @@ def _dial_ahead(arguments: Sequence[str]) -> None:
 
 def describe(error: Exception) -> str:
     """Say where a defect was raised; its message is left out, since it could quote a key."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    where = f" at {frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)
+    where = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where} (qwen-cli {__version__}, Python {sys.version.partition(' ')[0]})"
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from qwen_cli.api import dialling
 from qwen_cli.api.client import Client
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions, is_loopback, parse_endpoint
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions, parse_endpoint
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.stderr import Notes
 from qwen_cli.request.limits import REQUEST_ID
@@ -111,7 +111,6 @@ def test_what_is_no_base_url_is_a_usage_error(base_url: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
 def test_plain_http_is_for_loopback(host: str) -> None:
-    assert is_loopback(host)
     endpoint = parse_endpoint(f"http://{f'[{host}]' if ':' in host else host}/v1")
     assert endpoint.is_loopback
     endpoint.require_privacy()
@@ -122,8 +121,8 @@ def test_plain_http_is_for_loopback(host: str) -> None:
     ["example.org", "localhost.example.org", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "::2"],
 )
 def test_no_key_goes_over_plain_http_to_anything_else(host: str) -> None:
-    assert not is_loopback(host)
     endpoint = parse_endpoint(f"http://{f'[{host}]' if ':' in host else host}/v1")
+    assert not endpoint.is_loopback
     with pytest.raises(InvalidUsage, match="never sent over plain http"):
         endpoint.require_privacy()
 

@@ -8,26 +8,20 @@ from qwen_cli.api import json_text
 from qwen_cli.api.credentials import KEYRING
 from qwen_cli.errors import CredentialsError, ProtocolError, QwenError, RefusedError, ServiceError
 
-_BAD_REQUEST, _UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _TOO_MANY = (
-    400,
-    401,
-    402,
-    403,
-    404,
-    413,
-    429,
-)
+# The names of http.HTTPStatus, whose package is more than summing up saved responses needs.
+_BAD_REQUEST, _UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND = range(400, 405)
+_CONTENT_TOO_LARGE = 413
+_TOO_MANY_REQUESTS = 429
 
 _TOP_UP = "top up the account; 'qwen-cli cost --balance' says what is left"
 _STORE = "see 'qwen-cli key status', and store a valid key with 'qwen-cli key set'"
 _ADVICE = {
     _UNAUTHORIZED: _STORE,
-    _NO_CREDIT: _TOP_UP,
+    _PAYMENT_REQUIRED: _TOP_UP,
     _NOT_FOUND: "check --base-url",
-    _TOO_LARGE: "send a shorter prompt or smaller images",
-    _TOO_MANY: "wait, send fewer requests at once, or raise --retries",
+    _CONTENT_TOO_LARGE: "send a shorter prompt or smaller images",
+    _TOO_MANY_REQUESTS: "wait, send fewer requests at once, or raise --retries",
 }
-
 
 _LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
 """What the message of a 400 says whose `max_tokens` leaves no room for an answer after the reasoning."""
@@ -113,9 +107,9 @@ def _advice(status: int | None, message: str) -> str | None:
 
 
 def _class_of(status: int) -> type[QwenError]:
-    if status in (_UNAUTHORIZED, _NO_CREDIT, _FORBIDDEN):
+    if status in (_UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN):
         return CredentialsError
-    if status == _TOO_MANY or status >= 500:  # noqa: PLR2004
+    if status == _TOO_MANY_REQUESTS or status >= 500:  # noqa: PLR2004
         return ServiceError
     return RefusedError
 
@@ -139,15 +133,14 @@ def _message(payload: Any) -> str:
 
 def _text(payload: Any) -> str:
     if isinstance(payload, dict):
-        found = (payload[name] for name in ("message", "error", "detail") if payload.get(name))
-        return next(filter(None, (_text(item) or _compact(item) for item in found)), "")
+        return next(filter(None, (_quoted(payload.get(name)) for name in ("message", "error", "detail"))), "")
     if isinstance(payload, list):
-        return "; ".join(filter(None, (_text(item) or _compact(item) for item in payload)))
+        return "; ".join(filter(None, map(_quoted, payload)))
     return payload if isinstance(payload, str) else ""
 
 
-def _compact(item: Any) -> str:
-    return json.dumps(item, ensure_ascii=False) if item else ""
+def _quoted(item: Any) -> str:
+    return _text(item) or (json.dumps(item, ensure_ascii=False) if item else "")
 
 
 def _request_id(payload: Any) -> str | None:

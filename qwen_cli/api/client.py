@@ -13,7 +13,7 @@ from qwen_cli.api.credentials import Key
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
 from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.api.network import Backend
-from qwen_cli.api.proxies import find_proxy, shown_proxy
+from qwen_cli.api.proxies import find_proxy, host_and_port
 from qwen_cli.api.trust import trust
 from qwen_cli.errors import IncompleteAnswer, InvalidUsage, ProtocolError, QwenError
 from qwen_cli.output.stderr import Notes
@@ -138,7 +138,7 @@ class Client:
         self._sending = sending
         self._notes = notes
         proxy = find_proxy(endpoint)
-        self._proxy = proxy and shown_proxy(proxy)
+        self._proxy = proxy and host_and_port(proxy)
         self._key_source = key and key.source
         headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": "gzip, deflate"}
         if key is not None:

@@ -1,9 +1,12 @@
 """The base URL: where requests go, and which stored key may go with them."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from qwen_cli.errors import InvalidUsage
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 DEFAULT_BASE_URL = "https://api.aimlapi.com/v1"
 
@@ -34,7 +37,10 @@ class Endpoint(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        return is_loopback(self.host)
+        if self.host == "localhost":
+            return True
+        address = _address(self.host)
+        return address is not None and address.is_loopback
 
     def require_privacy(self) -> None:
         """InvalidUsage where a key would be sent in the clear."""
@@ -92,22 +98,15 @@ _MAX_LENGTH = 8000
 
 def _is_host(host: str) -> bool:
     """Whether it is an address, or a name as RFC 1123 has it, which does not end in digits."""
+    labels = host.removesuffix(".").split(".")
+    is_name = all(0 < len(label) < 64 for label in labels) and not labels[-1].isdigit()  # noqa: PLR2004 -- RFC 1035
+    return is_name or _address(host) is not None
+
+
+def _address(host: str) -> "IPv4Address | IPv6Address | None":
     import ipaddress
 
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        labels = host.removesuffix(".").split(".")
-        return all(0 < len(label) < 64 for label in labels) and not labels[-1].isdigit()  # noqa: PLR2004 -- RFC 1035
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return None

@@ -9,12 +9,12 @@ from jsonschema_rs import RegexOptions, ValidationError, validator_for
 from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage
 
-_MAX_TOLD: Final = 2
-_LONGEST: Final = 160
+_MAX_MISFITS: Final = 2
+_MAX_LENGTH: Final = 160
 
 
 def compile_schema(schema: dict[str, Any], name: str) -> Callable[[Any], str | None]:
-    """Make what says of a value how it does not fit; InvalidUsage, with the place, for what is no schema of its own."""
+    """A function that says how a value does not fit; InvalidUsage, with the place, if `schema` is not a valid one."""
     try:
         validator = validator_for(schema, retriever=_refuse_to_fetch, pattern_options=RegexOptions())
     except ValidationError as error:
@@ -29,9 +29,9 @@ def compile_schema(schema: dict[str, Any], name: str) -> Callable[[Any], str | N
             errors = list(validator.iter_errors(value))
         except ValueError as error:  # nested deeper than the validator goes, or a lone surrogate
             return f"it cannot be checked ({str(error).partition(' in position')[0]})"
-        told = [f"{_place(error.instance_path)}: {_shortened(error.message)}" for error in errors[:_MAX_TOLD]]
-        rest = [f"and {len(errors) - _MAX_TOLD} more"] if len(errors) > _MAX_TOLD else []
-        return "; ".join(told + rest) or None
+        misfits = [f"{_place(error.instance_path)}: {_shortened(error.message)}" for error in errors[:_MAX_MISFITS]]
+        rest = [f"and {len(errors) - _MAX_MISFITS} more"] if len(errors) > _MAX_MISFITS else []
+        return "; ".join(misfits + rest) or None
 
     return find_misfit
 
@@ -56,4 +56,4 @@ def _place(path: Iterable[str | int]) -> str:
 
 def _shortened(message: str) -> str:
     """The beginning, which quotes the value, and the end, which says what was expected."""
-    return message if len(message) <= _LONGEST else f"{message[:40]}…{message[-(_LONGEST - 41) :]}"
+    return message if len(message) <= _MAX_LENGTH else f"{message[:40]}…{message[-(_MAX_LENGTH - 41) :]}"
