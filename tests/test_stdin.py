@@ -65,10 +65,9 @@ def test_nothing_is_sent_before_standard_input_has_ended(qwen: Program, api: Api
     assert prompt(api) == "first second\n\nSay:"
 
 
-@pytest.mark.parametrize("flag", ["-n", "--no-stdin"])
-def test_no_stdin_leaves_an_open_pipe_alone(qwen: Program, api: ApiServer, flag: str) -> None:
+def test_no_stdin_leaves_an_open_pipe_alone(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    with qwen.start("ask", flag, "hi", input=PIPE) as running:
+    with qwen.start("ask", "-n", "hi", input=PIPE) as running:
         result = running.finish()
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
     assert prompt(api) == "hi"
@@ -102,7 +101,7 @@ def test_dev_null_is_no_input(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
     assert qwen("ask", "hi").status == 0
     assert prompt(api) == "hi"
-    result = qwen("ask")
+    result = qwen.call("ask")
     assert result.status == 2
     assert "nothing to ask" in result.message
 
@@ -161,21 +160,21 @@ def test_a_terminal_is_not_read_unless_asked_for(qwen: Program, api: ApiServer) 
 
 
 @pytest.mark.parametrize(
-    ("data", "offset"),
+    ("data", "reason"),
     [
-        pytest.param(b"fine until \xff here", "11", id="invalid UTF-8"),
-        pytest.param(b"cut \xe2\x82", "4", id="UTF-8 that is cut"),
-        pytest.param("é\0".encode(), "2", id="NUL"),
-        pytest.param("no".encode("utf-16"), "0", id="UTF-16"),
+        pytest.param(b"fine until \xff here", "not UTF-8: byte 0xff at offset 11", id="invalid UTF-8"),
+        pytest.param(b"cut \xe2\x82", "not UTF-8: byte 0xe2 at offset 4", id="UTF-8 that is cut"),
+        pytest.param("é\0".encode(), "NUL byte at offset 2", id="NUL"),
+        pytest.param(b"\xed\xa0\x80", "not UTF-8: byte 0xed at offset 0", id="a surrogate"),
     ],
 )
 def test_input_that_is_not_text_ends_with_7_and_the_byte_offset(
-    qwen: Program, api: ApiServer, data: bytes, offset: str
+    qwen: Program, api: ApiServer, data: bytes, reason: str
 ) -> None:
     result = qwen("ask", "hi", input=data)
     assert (result.status, result.stdout, api.requests) == (7, b"", [])
-    assert "standard input" in result.message
-    assert f"offset {offset}" in result.message
+    assert result.message.startswith("standard input ")
+    assert reason in result.message
 
 
 @pytest.mark.parametrize("through", ["a pipe", "a file", "-f"])
@@ -267,7 +266,6 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
 @pytest.mark.parametrize(
     ("delivered", "status", "told"),
     [
-        ("{", 7, "standard input is not JSON"),
         ("", 7, "standard input is not JSON"),
         (b"\xff", 7, "standard input is not UTF-8"),
         ("[1]", 2, "--tools: tools.0: Expected an object, Received 1"),
