@@ -23,7 +23,6 @@ class QwenError(Exception):
     def __init__(self, message: str, *, advice: str | None = None) -> None:
         super().__init__(message if advice is None else f"{message}; {advice}")
         self.message = message
-        self.advice = advice
 
 
 class InvalidUsage(QwenError):

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.api.answer import Answer, ChunkReader, read_completion
+from qwen_cli.api.answer import Answer, ChunkReader, Delta, read_completion
 from qwen_cli.api.checks import Expectation, judge
 from qwen_cli.api.tool_calls import ToolCall
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
@@ -123,7 +123,7 @@ def test_no_later_chunk_takes_back_what_an_earlier_one_said() -> None:
 def test_a_chunk_may_bring_nothing_but(told: Json) -> None:
     """Usage and cost may come in chunks of their own, which need not even have choices."""
     reader = ChunkReader(keep_content=True)
-    assert reader.read(json.dumps(told)) == ("", "")
+    assert reader.read(json.dumps(told)) == Delta()
     answer = reader.finish()
     assert (answer.usage, answer.meta_usage) == (told.get("usage"), told.get("meta", {}).get("usage"))
 

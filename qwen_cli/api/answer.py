@@ -21,8 +21,8 @@ class Answer:
 
     content: str = ""
     reasoning: str = ""
-    has: set[str] = field(default_factory=set)
     refusal: str = ""
+    has: set[str] = field(default_factory=set)
     tool_calls: list[ToolCall] = field(default_factory=list)
     finish_reason: str | None = None
     usage: JsonObject | None = None
@@ -49,10 +49,11 @@ _CALL_SIZE: Final = 64
 
 
 class Delta(NamedTuple):
-    """What one chunk adds."""
+    """The texts that one chunk adds."""
 
     content: str = ""
     reasoning: str = ""
+    refusal: str = ""
 
 
 def read_completion(body: bytes) -> Answer:
@@ -67,13 +68,8 @@ def read_completion(body: bytes) -> Answer:
     if message is None:
         raise ProtocolError("the response has no choices[0].message")
     where = "choices[0].message"
-    answer = Answer(
-        content=member(message, "content", str, where) or "",
-        reasoning=_reasoning(message, where),
-        refusal=member(message, "refusal", str, where) or "",
-        finish_reason=member(choice, "finish_reason", str, "choices[0]"),
-    )
-    answer.has = {name for name in ("content", "reasoning") if getattr(answer, name)}
+    texts = _texts(message, where)
+    answer = Answer(*texts, has=_present(texts), finish_reason=member(choice, "finish_reason", str, "choices[0]"))
     answer.tool_calls = [call for _, call in calls_in(message, where)]
     read_usage(answer, response)
     return answer
@@ -86,7 +82,7 @@ class ChunkReader:
         self._answer = Answer()
         self._calls = CallReader()
         self._keep_content = keep_content
-        self._kept: list[str] = []
+        self._content: list[str] = []
         self._refusal: list[str] = []
         self._size = 0
 
@@ -108,25 +104,21 @@ class ChunkReader:
             return Delta()
         where = "choices[0].delta"
         delta = member(choice, "delta", dict, "choices[0]") or {}
-        content = member(delta, "content", str, where) or ""
-        reasoning = _reasoning(delta, where)
-        if content:
-            answer.has.add("content")
-        if reasoning:
-            answer.has.add("reasoning")
-        if self._keep_content and content:
-            self._keep(self._kept, content)
-        if refusal := member(delta, "refusal", str, where):
-            self._keep(self._refusal, refusal)
+        texts = _texts(delta, where)
+        answer.has |= _present(texts)
+        if self._keep_content:
+            self._keep(self._content, texts.content)
+        self._keep(self._refusal, texts.refusal)
         for index, fragment in calls_in(delta, where):
             self._count(_CALL_SIZE + len(fragment.arguments))
             self._calls.read(index, fragment)
         answer.finish_reason = member(choice, "finish_reason", str, "choices[0]") or answer.finish_reason
-        return Delta(content, reasoning)
+        return texts
 
-    def _keep(self, texts: list[str], text: str) -> None:
-        self._count(len(text))
-        texts.append(text)
+    def _keep(self, pieces: list[str], piece: str) -> None:
+        if piece:
+            self._count(len(piece))
+            pieces.append(piece)
 
     def _count(self, size: int) -> None:
         self._size += size
@@ -135,7 +127,7 @@ class ChunkReader:
 
     def finish(self) -> Answer:
         """The answer so far; its content only if it was to be kept."""
-        self._answer.content = "".join(self._kept)
+        self._answer.content = "".join(self._content)
         self._answer.refusal = "".join(self._refusal)
         self._answer.tool_calls = self._calls.finish()
         return self._answer
@@ -151,13 +143,18 @@ def _first_choice(response: JsonObject, what: str) -> JsonObject | None:
     return None
 
 
-def _reasoning(message: JsonObject, where: str) -> str:
-    """The reasoning, which some servers send as `reasoning`; there, anything but a string is something else."""
-    text: str | None = member(message, "reasoning_content", str, where)
-    if text:
-        return text
+def _texts(message: JsonObject, where: str) -> Delta:
+    """The texts of a message or a delta; `reasoning` is the reasoning on some servers, and something else on others."""
     other = message.get("reasoning")
-    return other if isinstance(other, str) else ""
+    return Delta(
+        content=member(message, "content", str, where) or "",
+        reasoning=member(message, "reasoning_content", str, where) or (other if isinstance(other, str) else ""),
+        refusal=member(message, "refusal", str, where) or "",
+    )
+
+
+def _present(texts: Delta) -> set[str]:
+    return {name for name in ("content", "reasoning") if getattr(texts, name)}
 
 
 def read_usage(answer: Answer, response: JsonObject) -> None:

@@ -45,7 +45,7 @@ class Reply:
             yield from decoded(self._response.iter_raw(), self.headers.get("content-encoding", ""))
             self._has_ended = True
         except httpx.TransportError as error:
-            raise network_errors.explain(error, self._response.request, self._proxy, self._response) from error
+            raise network_errors.explain(error, self._proxy, self._response) from error
 
     def read(self) -> bytes:
         """The whole body; ProtocolError when it is larger than `MAX_BYTES`."""
@@ -190,8 +190,8 @@ class Client:
             try:
                 response = self._http.send(request, stream=True)
             except httpx.TransportError as error:
-                failure = network_errors.explain(error, request, self._proxy)
-                if not _is_worth_retrying(error):
+                failure = network_errors.explain(error, self._proxy)
+                if not network_errors.is_worth_retrying(error):
                     raise failure from error
             else:
                 self._report(response, time.monotonic() - started)
@@ -224,13 +224,6 @@ class Client:
 
 
 _ID_HEADERS = ("x-inference-id", "x-client-request-id")
-
-
-def _is_worth_retrying(error: httpx.TransportError) -> bool:
-    """Whether nothing was sent yet and the next attempt may end otherwise."""
-    if isinstance(error, httpx.ProxyError):
-        return network_errors.proxy_status(error) in retrying.STATUSES
-    return network_errors.is_about_connecting(error) and not network_errors.is_about_certificates(error)
 
 
 def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> httpx.BaseTransport:

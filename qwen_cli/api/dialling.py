@@ -83,8 +83,9 @@ def dial_ahead(endpoint: "Endpoint") -> None:
 
 
 def claim(server: Server) -> Dial | None:
-    """The connection that was dialled ahead to that server, for whoever asks first."""
-    return _ahead.pop() if _ahead and _ahead[0].server == server else None
+    """The connection that was dialled ahead to that server, for whoever asks first; None if it is of no use."""
+    dial = _ahead.pop() if _ahead and _ahead[0].server == server else None
+    return dial if dial and dial.is_usable else None
 
 
 def addresses(host: str, port: int) -> Sequence[Address]:

@@ -110,9 +110,7 @@ class Backend(httpcore.NetworkBackend):
         assert timeout is not None
         deadline = time.monotonic() + timeout
         server = Server(host, port, self._tls)
-        dial = claim(server)
-        if dial is None or not dial.is_usable:
-            dial = Dial(server)
+        dial = claim(server) or Dial(server)
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
             return Stream(dial.connection(timeout), deadline if self._tunnelled else None)
 

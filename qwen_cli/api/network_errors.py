@@ -6,13 +6,65 @@ from collections.abc import Iterator
 
 import h11
 
+from qwen_cli.api import retrying
 from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.errors import NetworkError, ProtocolError, QwenError
 
-_PROXY_AUTHENTICATION = 407
+_PROXY_AUTHENTICATION_REQUIRED = 407
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
+def is_worth_retrying(error: httpx.TransportError) -> bool:
+    """Whether nothing was sent yet, and the next attempt may succeed."""
+    if isinstance(error, httpx.ProxyError):
+        return _proxy_status(error) in retrying.STATUSES
+    return _is_about_connecting(error) and not _is_caused_by(error, ssl.SSLCertVerificationError)
+
+
+def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Response | None = None) -> QwenError:
+    """Say what went wrong on the way, and what can be done about it.
+
+    `proxy` is its host and port, where there is one; `response` is one whose body was being read.
+    """
+    host = error.request.url.netloc.decode()
+    if _is_about_connecting(error):
+        return _explain_connecting(error, host, proxy)
+    if isinstance(error, httpx.TimeoutException):
+        return NetworkError(f"timed out waiting for data from {host}", advice="raise --timeout")
+    was_cut = response is not None and response.extensions["network_stream"].ended
+    if _is_caused_by(error, h11.RemoteProtocolError) and not was_cut:
+        return ProtocolError(f"{host} does not speak HTTP: {error}")
+    return NetworkError(f"the connection to {host} was cut: {_reason(error)}")
+
+
+def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | None) -> NetworkError:
+    through = f" through the proxy {proxy}" if proxy else ""
+    message = f"cannot connect to {host}{through}: {_reason(error)}"
+    advice = "check HTTPS_PROXY and NO_PROXY" if proxy else "check the network and --base-url"
+    if _is_caused_by(error, ssl.SSLCertVerificationError):
+        message = f"the certificate of {host} is not trusted: {_reason(error)}"
+        advice = "if it should be, set SSL_CERT_FILE to the certificate of its authority"
+    elif isinstance(error, httpx.ConnectTimeout):
+        message, advice = f"no connection to {host}{through} within the time limit", "raise --connect-timeout"
+    elif isinstance(error, httpx.ProxyError) and _proxy_status(error) == _PROXY_AUTHENTICATION_REQUIRED:
+        advice = "put its user name and password into the variable: http://USER:PASSWORD@HOST:PORT"
+    return NetworkError(message, advice=advice)
+
+
+def _is_about_connecting(error: httpx.TransportError) -> bool:
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+
+
+def _proxy_status(error: httpx.ProxyError) -> int | None:
+    """The status with which a proxy refused to connect; httpcore reports it in the message only."""
+    status = str(error).partition(" ")[0]
+    return int(status) if status.isdecimal() else None
+
+
+def _is_caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what it was raised from, down to the operating system's own.
 
     The pool of httpcore raises what it catches `from None`, which leaves only the context.
@@ -23,61 +75,9 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _is_caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    return any(isinstance(cause, kind) for cause in causes(error))
-
-
-def proxy_status(error: httpx.ProxyError) -> int | None:
-    """The status with which a proxy refused to connect; httpcore reports it in the message only."""
-    status = str(error).partition(" ")[0]
-    return int(status) if status.isdecimal() else None
-
-
-def is_about_connecting(error: httpx.TransportError) -> bool:
-    """Whether there was no connection yet, so that nothing was sent."""
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
-
-
-def is_about_certificates(error: httpx.TransportError) -> bool:
-    return _is_caused_by(error, ssl.SSLCertVerificationError)
-
-
-def explain(
-    error: httpx.TransportError, request: httpx.Request, proxy: str | None, response: httpx.Response | None = None
-) -> QwenError:
-    """Say what went wrong on the way, and what can be done about it.
-
-    `proxy` is its host and port, where there is one; `response` is one whose body was being read.
-    """
-    host = request.url.netloc.decode()
-    if is_about_connecting(error):
-        return _explain_connecting(error, host, proxy)
-    if isinstance(error, httpx.TimeoutException):
-        return NetworkError(f"timed out waiting for data from {host}", advice="raise --timeout")
-    if isinstance(error, httpx.RemoteProtocolError) and _is_caused_by(error, h11.RemoteProtocolError):
-        ended = response is not None and response.extensions["network_stream"].ended
-        if not ended:
-            return ProtocolError(f"{host} does not speak HTTP: {error}")
-    return NetworkError(f"the connection to {host} was cut: {_reason(error)}")
-
-
-def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | None) -> NetworkError:
-    through = f" through the proxy {proxy}" if proxy else ""
-    message = f"cannot connect to {host}{through}: {_reason(error)}"
-    advice = "check HTTPS_PROXY and NO_PROXY" if proxy else "check the network and --base-url"
-    if is_about_certificates(error):
-        message = f"the certificate of {host} is not trusted: {_reason(error)}"
-        advice = "if it should be, set SSL_CERT_FILE to the certificate of its authority"
-    elif isinstance(error, httpx.ConnectTimeout):
-        message, advice = f"no connection to {host}{through} within the time limit", "raise --connect-timeout"
-    elif isinstance(error, httpx.ProxyError) and proxy_status(error) == _PROXY_AUTHENTICATION:
-        advice = "put its user name and password into the variable: http://USER:PASSWORD@HOST:PORT"
-    return NetworkError(message, advice=advice)
-
-
 def _reason(error: BaseException) -> str:
     """What the operating system or OpenSSL says, in words."""
-    *_, cause = causes(error)
+    *_, cause = _causes(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
     if isinstance(cause, socket.gaierror):
