@@ -248,7 +248,7 @@ def test_a_signal_at_any_point_leaves_no_temporary_file(
 
 MANY_THREADS = """
 import os, signal, sys, threading, time
-from qwen_cli.output.files import AtomicFile, clean_up_when_killed
+from qwen_cli.output.files import AtomicFile
 
 def write(number):
     for count in range(10**6):
@@ -256,7 +256,7 @@ def write(number):
             file.write(b"x")
             file.commit()
 
-clean_up_when_killed()
+AtomicFile("0-0").discard()
 for number in range(8):
     threading.Thread(target=write, args=(number,), daemon=True).start()
 time.sleep(0.1)
@@ -304,15 +304,18 @@ def test_a_name_that_no_file_can_have_is_told(name: str) -> None:
         AtomicFile(name)
 
 
-def test_an_answer_that_cannot_be_put_in_its_place_after_all_is_not_lost(qwen: Program, api: ApiServer) -> None:
-    """It was paid for: it goes to standard output, and the status says that the file was not written."""
+@pytest.mark.parametrize("name", ["answer", "copy"])
+def test_an_answer_is_not_lost_when_a_file_cannot_be_put_in_its_place_after_all(
+    qwen: Program, api: ApiServer, name: str
+) -> None:
+    """It was paid for: it goes to standard output, and the status says that a file was not written."""
     asked = threading.Event()
     api.answer((asked, *reply(completion("Hello."))))
-    with qwen.start("ask", "-o", "answer", "hi") as running:
+    with qwen.start("ask", "-o", "answer", "--save", "copy", "hi") as running:
         api.wait_for_requests()
-        (qwen.cwd / "answer").mkdir()
+        (qwen.cwd / name).mkdir()
         asked.set()
         result = running.finish()
     assert (result.status, result.text) == (7, "Hello.\n")
-    assert "answer" in result.message
-    assert [path.name for path in qwen.cwd.iterdir()] == ["answer"]
+    assert name in result.message
+    assert not (qwen.cwd / "answer").is_file()

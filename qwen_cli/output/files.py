@@ -29,14 +29,15 @@ class AtomicFile:
     permissions that the folder and the umask give it; an old one passes on its mode, ACL and, where possible, owner. A
     file that is a mount point cannot be renamed over: its content is kept in memory, and written in place at the end.
 
-    Any thread may use it. The main thread has to have called `clean_up_when_killed` before others make the first one.
+    Any thread may use it, once the main one has made one, or called `signals.before_dying`: only then does a fatal
+    signal leave no temporary file behind.
     """
 
     def __init__(self, path: str) -> None:
-        clean_up_when_killed()
+        signals.before_dying(_discard_unfinished)
         self.name = path
         self._temporary = ""
-        with _telling(path):
+        with _naming(path):
             if path.endswith("/"):
                 raise IsADirectoryError(errno.EISDIR, "Is a directory")
             self._target = os.path.realpath(path)  # fails in a folder that is gone
@@ -75,12 +76,12 @@ class AtomicFile:
             _unfinished.discard(self._temporary)
 
     def write(self, data: bytes) -> None:
-        with _telling(self.name):
+        with _naming(self.name):
             write_all(self.descriptor, data)
 
     def commit(self) -> None:
         """Put the content in the target's place."""
-        with _telling(self.name):
+        with _naming(self.name):
             if not self._temporary:
                 _overwrite(self._target, self.descriptor)
                 return
@@ -91,11 +92,6 @@ class AtomicFile:
             _unfinished.discard(self._temporary)
 
 
-def clean_up_when_killed() -> None:
-    """Have a fatal signal remove the files that are still being written; takes effect in the main thread."""
-    signals.before_dying(_discard_unfinished)
-
-
 def _discard_unfinished() -> None:
     _making.acquire(timeout=1)
     for name in list(_unfinished):
@@ -104,7 +100,8 @@ def _discard_unfinished() -> None:
 
 
 @contextmanager
-def _telling(name: str) -> Iterator[None]:
+def _naming(name: str) -> Iterator[None]:
+    """Raise what goes wrong with the file as a LocalError that names it."""
     try:
         yield
     except (OSError, ValueError) as error:  # a name with NUL or a lone surrogate is a ValueError
@@ -145,11 +142,9 @@ def _mount(path: str) -> str:
 
 def _take_over_permissions(path: str, old: os.stat_result, descriptor: int) -> None:
     """Give the new file the owner, the ACL and the mode of the old one, or less where it cannot be the same owner's."""
-    new = os.fstat(descriptor)
-    for owner, group in ((old.st_uid, old.st_gid), (-1, old.st_gid)):
+    for owner in (old.st_uid, -1):
         with suppress(OSError):
-            if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-                os.fchown(descriptor, owner, group)
+            os.fchown(descriptor, owner, old.st_gid)
             break
     new = os.fstat(descriptor)
     mode = stat.S_IMODE(old.st_mode)

@@ -63,14 +63,24 @@ class FileOutput(Output):
     def __init__(self, target: str) -> None:
         self._file = AtomicFile(target)
         super().__init__(target, self._file.descriptor)
+        self._has_failed = False
 
     def __exit__(self, *_: object) -> None:
         self._file.discard()
+
+    def write(self, data: bytes) -> None:
+        try:
+            super().write(data)
+        except LocalError:
+            self._has_failed = True
+            raise
 
     def commit(self) -> None:
         self._file.commit()
 
     def divert(self) -> None:
+        if self._has_failed:
+            return  # a disk was full: what fitted on it is no answer
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         raw = RawOutput(standard_output())
         while piece := os.read(self._descriptor, 1 << 16):
@@ -86,8 +96,8 @@ def standard_output() -> Output:
 def open_output(target: str | None) -> Iterator[Output]:
     """Open `-o TARGET`, or standard output; devices and descriptors are written directly.
 
-    The result counts when the block succeeds. When it fails after a part of an answer was written, or the target
-    cannot be replaced after all, what there is goes to standard output instead, and the target stands as it was.
+    The result counts when the block succeeds. When it fails, or the target cannot be replaced after all, what was
+    written goes to standard output instead, and the target stands as it was.
     """
     if target is None:
         with signals.dying_with_reader(STDOUT):
@@ -96,14 +106,8 @@ def open_output(target: str | None) -> Iterator[Output]:
     with open_target(target) as output:
         try:
             yield output
-        except LocalError:
-            raise
-        except QwenError:
-            output.divert()
-            raise
-        try:
             output.commit()
-        except LocalError:
+        except QwenError:
             output.divert()
             raise
 
