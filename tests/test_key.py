@@ -80,7 +80,8 @@ class TestEnvironment:
         names = ("AIMLAPI_API_KEY", "AIMLAPI_KEY", "AIML_API_KEY")
         keys: dict[str, str | None] = {name: f"key-of-{name.lower()}" for name in names}
         for name in names:
-            assert qwen("ask", "hi", env=keys, secret="key-of-").status == 0
+            result = qwen.call("ask", "hi", env=keys)
+            assert (result.status, "key-of-" in result.stderr) == (0, False)
             assert sent_key(api) == f"Bearer key-of-{name.lower()}"
             keys[name] = ""
 
@@ -88,9 +89,10 @@ class TestEnvironment:
     def test_what_no_header_can_carry_is_refused_without_being_quoted(
         self, qwen: Program, api: ApiServer, value: str
     ) -> None:
-        result = qwen("ask", "hi", env={"AIMLAPI_API_KEY": value}, secret=value.strip())
+        result = qwen.call("ask", "hi", env={"AIMLAPI_API_KEY": value})
         assert result.status == 3
         assert result.message.startswith("AIMLAPI_API_KEY is not a key")
+        assert value.strip() not in result.message
         assert not api.requests
 
     def test_the_keyring_is_not_asked(self, qwen: Program, api: ApiServer) -> None:
@@ -198,15 +200,14 @@ class TestKeyring:
         other = qwen("key", "status", "--base-url", without, env=env)
         assert (other.status, "account\tfd77::2:443\nsource\tnone\n" in other.text) == (3, True)
 
-    @pytest.mark.parametrize(
-        ("given", "status"),
-        [(b"", 2), (b"\n", 2), (b"two words\n", 3), (b"a\nb\n", 3), (b"cl\xc3\xa9\n", 3), (b"\xff\n", 7)],
-    )
-    def test_what_is_no_key_is_not_stored(self, qwen: Program, keyring: Keyring, given: bytes, status: int) -> None:
+    def test_what_is_no_key_is_not_stored(self, qwen: Program, keyring: Keyring) -> None:
         env = without_environment(keyring)
-        result = qwen("key", "set", input=given, env=env)
-        assert (result.status, result.stdout) == (status, b"")
-        assert given.strip() not in result.message.encode() or not given.strip()
+        nothing, no_key, no_text = [b"", b"\n"], [b"two words\n", b"a\nb\n", b"cl\xc3\xa9\n"], [b"\xff\n"]
+        for status, inputs in ((2, nothing), (3, no_key), (7, no_text)):
+            for given in inputs:
+                result = qwen("key", "set", input=given, env=env)
+                assert (result.status, result.stdout) == (status, b""), given
+                assert given.strip() not in result.message.encode() or not given.strip()
         assert "stored\t-\n" in qwen("key", "status", env=env).text
 
     def test_an_empty_line_typed_is_refused(self, qwen: Program, keyring: Keyring) -> None:
@@ -314,14 +315,14 @@ class TestNeverShown:
     )
     def test_by_a_request(self, qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
         api.answer(reply(completion("Hello.", reasoning="Hm.")))
-        assert qwen(*arguments).status == 0
+        assert qwen.call(*arguments).status == 0
         assert sent_key(api) == f"Bearer {KEY}"
 
     @pytest.mark.parametrize("flag", ["--curl", "--dry-run"])
     def test_by_a_preview(self, qwen: Program, flag: str) -> None:
-        assert qwen("ask", flag, "-v", "hi").status == 0
+        assert qwen.call("ask", flag, "-v", "hi").status == 0
 
-    @pytest.mark.parametrize("status", [400, 401, 403, 500])
+    @pytest.mark.parametrize("status", [401, 500])
     def test_by_a_server_that_quotes_it_in_its_error(self, qwen: Program, api: ApiServer, status: int) -> None:
         api.answer(reply(error(status, f"Invalid key {KEY} given"), status=status))
         result = qwen("ask", "--retries", "0", "-v", "hi")
@@ -336,7 +337,7 @@ class TestNeverShown:
 class TestNeverSent:
     @pytest.mark.parametrize("host", ["api.example", "10.0.0.1", "127.0.0.1.example", "localhost.example", "[::2]"])
     def test_over_plain_http_to_anything_but_loopback(self, qwen: Program, host: str) -> None:
-        result = qwen("ask", "--base-url", f"http://{host}/v1", "hi")
+        result = qwen.call("ask", "--base-url", f"http://{host}/v1", "hi")
         assert (result.status, result.stdout) == (2, b"")
         assert "never sent over plain http" in result.message
         assert "--no-key" in result.message
@@ -345,13 +346,13 @@ class TestNeverSent:
         "arguments", [("cost", "--balance"), ("key", "set"), ("stream", "hi"), ("json", "hi")], ids=" ".join
     )
     def test_over_plain_http_by_any_command(self, qwen: Program, arguments: tuple[str, ...]) -> None:
-        result = qwen(*arguments, "--base-url", "http://10.0.0.1/v1", input=SECRET, secret=SECRET)
+        result = qwen.call(*arguments, "--base-url", "http://10.0.0.1/v1")
         assert (result.status, result.stdout) == (2, b"")
         assert "never sent over plain http to 10.0.0.1" in result.message
 
     @pytest.mark.parametrize("flag", ["--dry-run", "--curl"])
     def test_by_a_preview_which_so_may_name_any_host(self, qwen: Program, flag: str) -> None:
-        assert qwen("ask", flag, "--base-url", "http://10.0.0.1/v1", "hi").status == 0
+        assert qwen.call("ask", flag, "--base-url", "http://10.0.0.1/v1", "hi").status == 0
 
     @pytest.mark.parametrize(
         ("arguments", "env"),
@@ -364,7 +365,7 @@ class TestNeverSent:
         """The proxy stands for a network on which `model.lan` is another machine."""
         api.answer(reply(completion("Hello.")))
         lan = {"AIMLAPI_BASE_URL": "http://model.lan:8080/v1", "HTTP_PROXY": f"http://127.0.0.1:{api.port}"}
-        result = qwen("ask", *arguments, "hi", env={**lan, **env})
+        result = qwen.call("ask", *arguments, "hi", env={**lan, **env})
         assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
         assert api.request.path == "http://model.lan:8080/v1/chat/completions"
         assert sent_key(api) is None
@@ -373,7 +374,7 @@ class TestNeverSent:
         qwen.file("hanging.py", HANGING)
         api.always(reply(completion()))
         keyring = {"PYTHON_KEYRING_BACKEND": "hanging.Keyring", "PYTHONPATH": str(qwen.cwd)}
-        assert qwen("ask", "--no-key", "hi").status == 0
+        assert qwen.call("ask", "--no-key", "hi").status == 0
         assert sent_key(api) is None
         assert qwen("ask", "--no-key", "hi", env={**NO_KEY, **keyring}).seconds < 2.5
 
@@ -381,14 +382,14 @@ class TestNeverSent:
         with ApiServer() as other:
             location = {"location": f"{other.base_url}/chat/completions"}
             api.answer(reply({}, status=307, headers=location))
-            assert qwen("ask", "hi").status == 9
+            assert qwen.call("ask", "hi").status == 9
             assert not other.requests
 
     def test_to_a_proxy_on_the_way_to_loopback(self, qwen: Program, api: ApiServer) -> None:
         with ApiServer() as proxy:
             api.answer(reply(completion()))
             names = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY")
-            assert qwen("ask", "hi", env=dict.fromkeys(names, f"http://127.0.0.1:{proxy.port}")).status == 0
+            assert qwen.call("ask", "hi", env=dict.fromkeys(names, f"http://127.0.0.1:{proxy.port}")).status == 0
             assert not proxy.requests
 
 
