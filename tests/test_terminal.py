@@ -3,6 +3,7 @@
 import os
 import signal
 import termios
+import threading
 import time
 from pathlib import Path
 
@@ -118,10 +119,14 @@ def test_content_and_reasoning_in_turns_have_lines_of_their_own(qwen: Program, a
 
 
 def test_the_spinner_is_gone_before_standard_output_is_written_elsewhere(qwen: Program, api: ApiServer) -> None:
-    api.answer(stream(0.6, event(chunk("Hello.", finish_reason="stop")), 0.6))
+    seen, checked = threading.Event(), threading.Event()
+    api.answer(stream(seen, event(chunk("Hello.", finish_reason="stop")), checked))
     with qwen.start("stream", "hi", terminal=["stderr"]) as running:
+        running.wait_for(b"waiting", "terminal")
+        seen.set()
         running.wait_for(b"Hello.")
-        assert running.output("terminal").endswith(ERASED.encode())
+        wait_until(lambda: running.output("terminal").endswith(ERASED.encode()), "the spinner is gone")
+        checked.set()
         running.finish()
 
 
