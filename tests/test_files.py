@@ -128,23 +128,44 @@ FLOOD = [chunk("x" * 1000)] * 200
 """200 kB of content."""
 
 
-@pytest.mark.parametrize("command", ["ask", "stream", "json", "json --stream"])
-def test_a_full_disk_leaves_the_old_file_and_no_litter(qwen: Program, api: ApiServer, command: str) -> None:
-    require_tool("unshare")
-    disk = qwen.cwd / "disk"
-    disk.mkdir()
-    namespace = "unshare --mount" if os.geteuid() == 0 else "unshare --user --map-root-user --mount"
-    mount = (
-        'mount -t tmpfs -o size=64k tmpfs disk && printf old >disk/answer && "$@"; echo $?; ls -A disk; cat disk/answer'
-    )
-    possible = qwen("--version", script=f"{namespace} sh -c '{mount}' sh \"$@\"")
-    if not possible.text.endswith("0\nanswer\nold"):
-        pytest.skip("mounting a small disk is not permitted here")
-    streaming = "stream" in command
-    api.answer(events([*FLOOD, *chunks()]) if streaming else reply(completion("x" * 200_000)))
-    result = qwen(*command.split(), "-o", "disk/answer", "hi", script=f"{namespace} sh -c '{mount}' sh \"$@\"")
-    assert result.text == "7\nanswer\nold"
-    assert "No space left" in result.message
+class TestAFullDisk:
+    """A file system of 64 kB in the folder `disk`, which holds `answer` and nothing else."""
+
+    SETUP = "mount -t tmpfs -o size=64k tmpfs disk && printf old >disk/answer && cd disk"
+    LISTING = 'echo "<$?>"; cat answer; ls -A'
+
+    @pytest.fixture
+    def script(self, qwen: Program) -> str:
+        require_tool("unshare")
+        (qwen.cwd / "disk").mkdir()
+        namespace = "unshare --mount" if os.geteuid() == 0 else "unshare --user --map-root-user --mount"
+        script = f"""{namespace} sh -c '{self.SETUP} && "$@"; {self.LISTING}' sh "$@\""""
+        if not qwen("--version", script=script).text.endswith("<0>\noldanswer\n"):
+            pytest.skip("mounting a small disk is not permitted here")
+        return script
+
+    @pytest.mark.parametrize("command", ["ask", "stream", "json", "json --stream"])
+    def test_leaves_the_old_file_and_no_litter(self, qwen: Program, api: ApiServer, command: str, script: str) -> None:
+        streaming = "stream" in command
+        api.answer(events([*FLOOD, *chunks()]) if streaming else reply(completion("x" * 200_000)))
+        result = qwen(*command.split(), "-o", "answer", "hi", script=script)
+        assert result.text.endswith("<7>\noldanswer\n")
+        assert "No space left" in result.message
+
+    @pytest.mark.parametrize("option", ["-o", "--save", "--chat", "--cache"])
+    def test_does_not_cost_the_answer(self, qwen: Program, api: ApiServer, option: str, script: str) -> None:
+        """It was paid for: it goes to standard output, and the status says that the file was not written."""
+        answer = "x" * 200_000
+        api.answer(reply(completion(answer)))
+        file = "answers" if option == "--cache" else "new"
+        result = qwen("ask", option, file, "hi", script=script)
+        assert result.text.startswith(f"{answer}\n<7>\noldanswer\n")
+        assert "new" not in result.text
+        assert "No space left" in result.message
+
+    def test_leaves_an_old_receipt(self, qwen: Program, api: ApiServer, script: str) -> None:
+        api.answer(reply(completion("x" * 200_000)))
+        assert qwen("ask", "--save", "answer", "hi", script=script).text.endswith("<7>\noldanswer\n")
 
 
 def test_a_limit_of_file_size_leaves_the_old_file_and_no_litter(qwen: Program, api: ApiServer) -> None:

@@ -9,7 +9,7 @@ from qwen_cli.api.cache import Cache
 from qwen_cli.api.checks import Expectation, Judgement, UnfitAnswer, judge
 from qwen_cli.api.client import Client, Reply
 from qwen_cli.api.json_text import encode
-from qwen_cli.errors import IncompleteAnswer, NetworkError, QwenError
+from qwen_cli.errors import IncompleteAnswer, LocalError, NetworkError, QwenError
 from qwen_cli.output.stderr import Notes
 
 _WAITING = "waiting for the answer"
@@ -57,8 +57,7 @@ class Exchange(NamedTuple):
             judgement = judge(answer, self.expectation)
             failure = judgement.failure
             if not isinstance(failure, UnfitAnswer) or len(answers) > self.reask:
-                self.keep(received, judgement)
-                return Outcome(answers, judgement)
+                return Outcome(answers, self.keep(received, judgement))
             self.notes.note(f"asking again, {len(answers)} of {self.reask}: {failure}")
             said = [{"role": "assistant", "content": answer.content}] if answer.content else []
             messages = [
@@ -90,10 +89,17 @@ class Exchange(NamedTuple):
             raise self.cache.miss()
         return None
 
-    def keep(self, received: bytes, judgement: Judgement) -> None:
-        """Put a response into the cache, if there is one, and nothing is wrong with the answer."""
+    def keep(self, received: bytes, judgement: Judgement) -> Judgement:
+        """Put a response into the cache, if there is one, and nothing is wrong with the answer.
+
+        A full disk is a failure of the judgement, raised after the answer has been printed.
+        """
         if self.cache is not None and judgement.is_good:
-            self.cache.keep(self.client.endpoint.chat_url, encode(self.body), received)
+            try:
+                self.cache.keep(self.client.endpoint.chat_url, encode(self.body), received)
+            except LocalError as error:
+                return judgement._replace(failure=error)
+        return judgement
 
     def _receive(self, body: dict[str, Any]) -> bytes:
         with self.notes.waiting(_WAITING), self._send(body) as reply:

@@ -75,8 +75,7 @@ def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outco
     received = bytearray()
     print_json(_kept(exchange.pieces(), received), output, pretty=pretty)
     outcome = exchange.judged(read_completion(bytes(received)))
-    exchange.keep(bytes(received), outcome.judgement)
-    return outcome
+    return outcome._replace(judgement=exchange.keep(bytes(received), outcome.judgement))
 
 
 def _kept(pieces: Iterable[bytes], body: bytearray) -> Iterator[bytes]:

@@ -63,29 +63,38 @@ class FileOutput(Output):
     def __init__(self, target: str) -> None:
         self._file = AtomicFile(target)
         super().__init__(target, self._file.descriptor)
-        self._has_failed = False
+        self._size = 0
+        self._unwritten = bytearray()
+        """What the disk did not take, from the write that failed on."""
 
     def __exit__(self, *_: object) -> None:
         self._file.discard()
 
     def write(self, data: bytes) -> None:
+        if self._unwritten:
+            self._unwritten += data
+            return
         try:
             super().write(data)
         except LocalError:
-            self._has_failed = True
+            os.ftruncate(self._descriptor, self._size)
+            self._unwritten += data
             raise
+        self._size += len(data)
 
     def commit(self) -> None:
         self._file.commit()
 
     def divert(self) -> None:
-        if self._has_failed:
-            return  # a disk was full: what fitted on it is no answer
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         raw = RawOutput(standard_output())
         while piece := os.read(self._descriptor, 1 << 16):
             raw.write(piece)
-        raw.end()
+        if self._unwritten:
+            raw.write(bytes(self._unwritten))
+            raw.end_line()
+        else:
+            raw.end()
 
 
 def standard_output() -> Output:
@@ -114,21 +123,31 @@ def open_output(target: str | None) -> Iterator[Output]:
 
 @contextmanager
 def saving(target: str | None) -> Iterator[Callable[[bytes], None] | None]:
-    """Takes documents, a line each, that replace the file at the end, whatever the end is, if there were any."""
+    """Takes documents, a line each, that replace the file at the end, whatever the end is, if there were any.
+
+    A document that cannot be written is a failure at the end, when the answer that it holds has been printed.
+    """
     if target is None:
         yield None
         return
     with open_target(target) as output:
         is_empty = True
+        failure: LocalError | None = None
 
         def save(document: bytes) -> None:
-            nonlocal is_empty
+            nonlocal is_empty, failure
             is_empty = False
-            output.write(document.rstrip(_SPACE) + b"\n")
+            if failure is None:
+                try:
+                    output.write(document.rstrip(_SPACE) + b"\n")
+                except LocalError as error:
+                    failure = error
 
         try:
             yield save
         finally:
+            if failure is not None:
+                raise failure
             if not is_empty:
                 output.commit()
 
