@@ -52,8 +52,6 @@ at: --logit-bias !
 - --logprobs --no-logprobs ! --logprobs --no-logprobs
 text --top-logprobs ! --top-logprobs
 words:low,medium,high --reasoning-effort ! --reasoning-effort
-at:text,json_object --response-format ! --response-format --schema --choice
-rather:json --schema ! --schema --response-format --choice
 at: --tools ! --tools
 at:none,auto,required --tool-choice ! --tool-choice
 - --parallel-tool-calls --no-parallel-tool-calls ! --parallel-tool-calls --no-parallel-tool-calls
@@ -84,12 +82,24 @@ rather:json --chat ! --chat --messages
 ' ;;
     esac
     case $1 in
+        'ask' | 'stream' | 'json' | 'cost' | 'map') options+='
+at:text,json_object --response-format ! --response-format --schema --choice
+rather:json --schema ! --schema --response-format --choice
+file -o --output ! -o --output
+' ;;
+    esac
+    case $1 in
         'ask' | 'stream' | 'map') options+='
 text --choice ! --response-format --schema -x --code
 words:content,reasoning,both,calls --show ! --show -r
 - -r ! -r --show
 - -x --code ! -x --code --choice
 - --no-newline ! --no-newline
+' ;;
+    esac
+    case $1 in
+        'ask' | 'cost' | 'check' | 'map') options+='
+text --reask ! --reask
 ' ;;
     esac
     case $1 in
@@ -103,18 +113,13 @@ words:content,reasoning,both,calls --show ! --show -r
 ' ;;
     esac
     case $1 in
-        'ask' | 'cost' | 'check' | 'map') options+='
-text --reask ! --reask
-' ;;
-    esac
-    case $1 in
         'ask' | 'stream' | 'check') options+='
 file --save ! --save
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'map') options+='
-file -o --output ! -o --output
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key set' | 'key status' | 'key delete') options+='
+text --base-url ! --base-url
 ' ;;
     esac
     case $1 in
@@ -124,17 +129,12 @@ file --cache ! --cache
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key set' | 'key status' | 'key delete') options+='
-text --base-url ! --base-url
-' ;;
-    esac
-    case $1 in
         'json' | 'cost' | 'check' | 'map') options+='
 at: --messages ! --messages
 ' ;;
     esac
     case $1 in
-        'json' | 'cost' | 'check') options+='
+        'json' | 'cost') options+='
 text --choice ! --response-format --schema
 ' ;;
     esac

@@ -9,17 +9,17 @@ function __qwen_cli_command --no-scope-shadowing
         case ''
             set subcommands ask stream json cost check map key sandbox
         case 'ask'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask --save -o --output --cache --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --save --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'stream'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --save -o --output --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show -o --output --save --base-url --timeout --connect-timeout --retries --request-id
         case 'json'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field -o --output --cache --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field -o --output --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'cost'
             set valued --period -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'check'
-            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --reask --save --cache --base-url --timeout --connect-timeout --retries --request-id
+            set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --tools --tool-choice --prediction --prediction-file -F --field --reask --save --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'map'
-            set valued -P --parallel --max-usd -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --cache --base-url --timeout --connect-timeout --retries --request-id
+            set valued -P --parallel --max-usd -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'key'
             set subcommands set status delete
         case 'key set'
@@ -193,8 +193,6 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not _
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --logprobs --no-logprobs' -l no-logprobs -d 'The opposite of --logprobs'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --top-logprobs' -l top-logprobs -x -d 'Add N likeliest; needs --logprobs (0…20)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --reasoning-effort' -l reasoning-effort -x -a 'low medium high' -d 'Set how long to think'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --response-format --schema --choice' -l response-format -x -a '(__qwen_cli_at_files) text json_object' -d 'Set the format of the answer'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --schema --response-format --choice' -l schema -x -k -a '(__qwen_cli_files rather json)' -d 'Require JSON that fits this schema'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --tools' -l tools -x -a '(__qwen_cli_at_files)' -d 'Offer these functions to the model'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --tool-choice' -l tool-choice -x -a '(__qwen_cli_at_files) none auto required' -d 'Select the tool to call'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l parallel-tool-calls -d 'Allow several tool calls at once'
@@ -216,21 +214,23 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not _
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Do not read standard input'
 complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --messages --chat' -l messages -x -a '(__qwen_cli_at_files)' -d 'Start with these earlier messages'
 complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --chat --messages' -l chat -x -k -a '(__qwen_cli_files rather json)' -d 'Continue the conversation in FILE'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --response-format --schema --choice' -l response-format -x -a '(__qwen_cli_at_files) text json_object' -d 'Set the format of the answer'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --schema --response-format --choice' -l schema -x -k -a '(__qwen_cli_files rather json)' -d 'Require JSON that fits this schema'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Write to FILE once the result is complete'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --response-format --schema -x --code' -l choice -x -d 'Require one of these answers (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both calls' -d 'Select what to print'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given -r --show' -s r -d 'Same as --show reasoning'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given -x --code --choice' -s x -l code -d 'Print only the first fenced code block'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --no-newline' -l no-newline -d 'Do not add a final newline'
+complete -c qwen-cli -n '__qwen_cli_at ask cost check map; and not __qwen_cli_given --reask' -l reask -x -d 'Ask again if it does not fit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json map; and not __qwen_cli_given --allow-incomplete' -l allow-incomplete -d 'Exit 0 even if the answer is incomplete'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json check map; and not __qwen_cli_given -u --usage' -s u -l usage -d 'Print token usage and cost to stderr'
-complete -c qwen-cli -n '__qwen_cli_at ask cost check map; and not __qwen_cli_given --reask' -l reask -x -d 'Ask again if it does not fit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream check; and not __qwen_cli_given --save' -l save -r -F -d 'Also write the raw response to FILE'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Write to FILE once the result is complete'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'Use this API'
 complete -c qwen-cli -n '__qwen_cli_at ask check map; and not __qwen_cli_given --cache' -l cache -r -F -d 'Keep answers in DIR and answer from there'
 complete -c qwen-cli -n '__qwen_cli_at ask check map; and not __qwen_cli_given --cache-only' -l cache-only -d 'Send nothing; fail if DIR has no answer'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'Use this API'
 complete -c qwen-cli -n '__qwen_cli_at json cost check map; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Start with these earlier messages'
-complete -c qwen-cli -n '__qwen_cli_at json cost check; and not __qwen_cli_given --response-format --schema' -l choice -x -d 'Require one of these answers (repeatable)'
+complete -c qwen-cli -n '__qwen_cli_at json cost; and not __qwen_cli_given --response-format --schema' -l choice -x -d 'Require one of these answers (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --stream --cache --cache-only' -l stream -d 'Print each chunk on a line as it arrives'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l pretty -d 'Indent the JSON'
 complete -c qwen-cli -n '__qwen_cli_at json; and not __qwen_cli_given --pretty --no-pretty' -l no-pretty -d 'The opposite of --pretty'

@@ -175,8 +175,6 @@ def read_value(type_: Any, option: click.Option, context: click.Context) -> Valu
             return Value(metavar, files=Files(_SUFFIXES[type_.kind], with_others=type_.kind == "image"))
         case types.Json():
             return Value(metavar, words=type_.words, at_file=True)
-        case types.LogitBias():
-            return Value(metavar, at_file=True)
         case _:
             return Value(metavar, words=_WORDS.get(type(type_), ()))
 

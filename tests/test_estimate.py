@@ -125,8 +125,8 @@ def test_a_list_that_is_none_ends_with_9(qwen: Program, api: ApiServer, body: by
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--dry-run", "hi"), "--estimate sends none"),
-        (("--curl", "hi"), "--estimate sends none"),
+        (("--dry-run", "hi"), "--estimate send none"),
+        (("--curl", "hi"), "--estimate send none"),
         (("--balance",), "cannot be combined"),
         (("--period", "7d"), "cannot be combined"),
         (("--saved",), "cannot be combined"),

@@ -356,6 +356,9 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
         (("ask", "hi", "--model"), "--model: its value is missing"),
         (("cost", "--dry-run=1"), "--dry-run: it takes no value"),
         (("key", "set", "sk-123"), "it takes no argument"),
+        (("stream", "--reask", "2", "hi"), "no such option: --reask; an answer that is already printed cannot be"),
+        (("check", "--schema=s.json", "hi"), "no such option: --schema; the answer is yes or no"),
+        (("map", "-n", "hi"), "no such option: -n; the items are read from standard input"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

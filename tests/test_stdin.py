@@ -14,7 +14,7 @@ import pytest
 
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
-from tests.program import Program, wait_until
+from tests.program import Program, require_tool, wait_until
 
 MIB = 1 << 20
 
@@ -244,6 +244,14 @@ def test_a_conversation_from_standard_input_needs_no_other_prompt(qwen: Program)
 def test_json_from_standard_input_joins_what_else_was_given(qwen: Program) -> None:
     result = qwen("ask", "--dry-run", "--logit-bias", "7=1", "--logit-bias", "@-", "hi", input='{"8": 2}')
     assert json.loads(result.text)["logit_bias"] == {"7": 1, "8": 2}
+
+
+def test_a_file_is_read_only_once_even_when_json_comes_from_standard_input(qwen: Program) -> None:
+    """A process substitution holds its text for one reader."""
+    script = f"""exec {require_tool("bash")} -c '"$@" --prediction-file <(printf expected)' sh "$@\""""
+    result = qwen("ask", "--dry-run", "--tools", "@-", "hi", input=json.dumps(TOOLS), script=script)
+    assert (result.status, result.stderr) == (0, "")
+    assert json.loads(result.text)["prediction"]["content"] == "expected"
 
 
 @pytest.mark.parametrize(

@@ -72,21 +72,12 @@ class Commands(help_text.WritingHelp, TyperGroup):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (name, SUMMARIES.get(name) or (_load(entry).__doc__ or "").partition("\n")[0])
+            for name, entry in self.table.items()
+        ]
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (
-                        name,
-                        SUMMARIES[name]
-                        if isinstance(entry, Mapping)
-                        else (_load(entry).__doc__ or "").partition("\n")[0],
-                    )
-                    for name, entry in self.table.items()
-                ]
-            )
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        help_text.write_examples(formatter, ctx.command_path)
+            formatter.write_dl(rows)
 
 
 def build() -> Commands:

@@ -5,30 +5,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qwen_cli.api.endpoint import SendingOptions
 from qwen_cli.cli.option_types import Text
-from qwen_cli.cli.options import CostOptions, PreviewOptions, PrintingOptions, ReaskOptions
+from qwen_cli.cli.options import CommonOptions
 from qwen_cli.errors import InvalidUsage, RefusedError
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import encode
-from qwen_cli.request.body import RequestOptions
-from qwen_cli.request.prompt import PromptOptions
 
 if TYPE_CHECKING:
     from qwen_cli.api.answer import Answer
+    from qwen_cli.api.credentials import Key
+    from qwen_cli.api.endpoint import Endpoint
 
 
 def cost(
     words: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT|FILE]...")] = None,
     *,
-    cost: CostOptions,
-    prompt: PromptOptions,
-    request: RequestOptions,
-    reask: ReaskOptions,
-    printing: PrintingOptions,
-    sending: SendingOptions,
-    preview: PreviewOptions,
+    common: CommonOptions,
+    saved: bool = False,
+    period: str | None = None,
+    balance: bool = False,
+    estimate: bool = False,
+    json: bool = False,
+    reask: int = 0,
+    output: str | None = None,
 ) -> None:
     """Print what a request, saved responses or the account cost.
 
@@ -39,27 +39,31 @@ def cost(
     """
     from qwen_cli.api import costs
 
+    if common.is_preview and (period or balance or estimate):
+        raise InvalidUsage(
+            "--dry-run and --curl print a request to the model; --period, --balance and --estimate send none"
+        )
     words = words or []
-    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
-    with open_output(printing.output) as output:
-        if cost.saved:
-            figures = _of_saved(words, notes)
-        elif cost.period or cost.balance:
+    with open_output(output) as out:
+        if saved:
+            figures = _of_saved(words, common.notes)
+        elif period or balance:
             if words:
                 raise InvalidUsage("--period and --balance take no prompt")
-            figures = _of_account(cost, sending, preview, notes)
-        elif cost.estimate:
-            figures = _of_estimate(_texts(words), prompt, request, reask, sending, preview, notes)
+            figures = _of_account(period, common)
         else:
             from qwen_cli.cli.prepare import prepare
 
-            words = _texts(words)
-            prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
-            if prepared.print_preview(output):
-                return
-            with prepared.opened(reask=reask.reask) as exchange:
-                figures = costs.Total(exchange.ask().answers).sums
-        output.write(encode(costs.as_json(figures) if cost.json else costs.lines(figures)))
+            prompt = [Text().convert(word, None, None) for word in words]
+            if estimate:
+                figures = _of_estimate(prompt, common, reask=reask)
+            else:
+                prepared = prepare(prompt, common)
+                if prepared.print_preview(out):
+                    return
+                with prepared.opened(reask=reask) as exchange:
+                    figures = costs.Total(exchange.ask().answers).sums
+        out.write(encode(costs.as_json(figures) if json else costs.lines(figures)))
 
 
 def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
@@ -71,10 +75,8 @@ def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
 
     def answers() -> "Iterator[Answer]":
         for path in paths or ["-"]:
-            if path == "-":
-                yield from read_saved(stdin.read(), "standard input")
-            else:
-                yield from read_saved(read_text(path), path)
+            text, name = (stdin.read(), "standard input") if path == "-" else (read_text(path), path)
+            yield from read_saved(text, name)
 
     total = costs.Total(answers())
     for remark in total.remarks():
@@ -82,65 +84,47 @@ def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
     return total.as_figures()
 
 
-def _of_account(cost: CostOptions, sending: SendingOptions, preview: PreviewOptions, notes: Notes) -> Mapping[str, Any]:
+def _of_account(period: str | None, common: CommonOptions) -> Mapping[str, Any]:
     from qwen_cli.api import costs
-    from qwen_cli.api.client import Client
     from qwen_cli.api.credentials import find_key
     from qwen_cli.api.endpoint import parse_endpoint
-    from qwen_cli.cli.prepare import note_unknown_variables
 
-    if preview.dry_run or preview.curl:
-        raise InvalidUsage("--dry-run and --curl print the request for a prompt; --period and --balance send none")
-    note_unknown_variables(notes)
-    endpoint = parse_endpoint(sending.base_url)
-    query = f"usage/detail?period={cost.period}" if cost.period else "billing"
-    with (
-        Client(endpoint, find_key(endpoint, no_key=sending.no_key), sending, notes) as client,
-        notes.waiting("asking the account"),
-        client.get(endpoint.account_url(query)) as reply,
-    ):
-        body = reply.read()
-    return costs.read_balance(body) if cost.period is None else costs.read_period(body, cost.period)
+    endpoint = parse_endpoint(common.sending.base_url)
+    url = endpoint.account_url(f"usage/detail?period={period}" if period else "billing")
+    body = _get(url, endpoint, find_key(endpoint, no_key=common.sending.no_key), common, "asking the account")
+    return costs.read_period(body, period) if period else costs.read_balance(body)
 
 
-def _texts(words: Sequence[str]) -> list[str]:
-    return [Text().convert(word, None, None) for word in words]
-
-
-def _of_estimate(
-    words: Sequence[str],
-    prompt: PromptOptions,
-    request: RequestOptions,
-    reask: ReaskOptions,
-    sending: SendingOptions,
-    preview: PreviewOptions,
-    notes: Notes,
-) -> Mapping[str, Any]:
+def _of_estimate(words: Sequence[str], common: CommonOptions, *, reask: int) -> Mapping[str, Any]:
     from urllib.parse import urlencode
 
-    from qwen_cli.api.client import Client
     from qwen_cli.api.estimates import estimate
     from qwen_cli.cli.prepare import prepare
 
-    if preview.dry_run or preview.curl:
-        raise InvalidUsage("--dry-run and --curl show a request to the model; --estimate sends none")
-    sending = sending._replace(no_key=True)
-    prepared = prepare(words, prompt, request, sending, preview, notes, stream=False)
-    query = urlencode({"id": prepared.body["model"], "include": "pricing"})
+    common = common._replace(sending=common.sending._replace(no_key=True))
+    prepared = prepare(words, common)
+    url = prepared.endpoint.models_url(urlencode({"id": prepared.body["model"], "include": "pricing"}))
     try:
-        with (
-            Client(prepared.endpoint, None, sending, notes) as client,
-            notes.waiting("waiting for the prices"),
-            client.get(prepared.endpoint.models_url(query)) as reply,
-        ):
-            models = reply.read()
+        models = _get(url, prepared.endpoint, None, common, "waiting for the prices")
     except RefusedError as error:
         raise RefusedError(
             f"the server has no list of models with prices: {error.message}", advice="check --base-url"
         ) from error
     figures, remarks = estimate(prepared.body, models)
-    if reask.reask:
+    if reask:
         remarks.append("this is for asking once, without --reask")
     for remark in remarks:
-        notes.note(remark)
+        common.notes.note(remark)
     return figures
+
+
+def _get(url: str, endpoint: "Endpoint", key: "Key | None", common: CommonOptions, waiting: str) -> bytes:
+    from qwen_cli.api.client import Client
+
+    notes = common.notes
+    with (
+        Client(endpoint, key, common.sending, notes) as client,
+        notes.waiting(waiting),
+        client.get(url) as reply,
+    ):
+        return reply.read()

@@ -55,11 +55,6 @@ The option takes precedence; an empty variable counts as unset."""
 
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
-    "qwen-cli ask": _VARIABLES,
-    "qwen-cli stream": _VARIABLES,
-    "qwen-cli json": _VARIABLES,
-    "qwen-cli cost": _VARIABLES,
-    "qwen-cli check": _VARIABLES,
-    "qwen-cli map": _VARIABLES,
+    **{f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map")},
 }
 """Command path -> what its help ends with."""

@@ -1,6 +1,7 @@
 """How help and usage errors read: options in groups, plain text, one line where it fits."""
 
-from collections.abc import Iterator
+import os
+import shlex
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ class WritingHelp(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            raise _no_such_option(error.option_name, written, ctx) from error
+            hint = _suggestion(error.option_name, written, ctx)
+            name = error.option_name.rstrip()
+            raise click.UsageError(f"no such option: {name}{hint and '; ' + hint}", ctx) from error
         except click.BadOptionUsage as error:
             error.ctx = ctx  # Click leaves it out, and with it the name of the command
             raise
@@ -30,6 +33,16 @@ class WritingHelp(click.Command):
         if option is not None:
             option.callback = _write_help
         return option
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's examples and what else its help ends with, as they are: nothing is filled or cut."""
+        from qwen_cli.cli.examples import EXAMPLES, FOOTERS
+
+        if lines := EXAMPLES.get(ctx.command_path):
+            formatter.write("\nExamples:\n")
+            formatter.write("".join(f"  {line}\n" for line in lines))
+        if footer := FOOTERS.get(ctx.command_path):
+            formatter.write(f"\n{footer}\n")
 
 
 def _write_help(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -62,9 +75,6 @@ class Command(WritingHelp, TyperCommand):
                 rows = [_row(flags.ljust(width), text, room) for flags, text in records]
                 formatter.write_dl(rows, col_max=_WIDEST)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        write_examples(formatter, ctx.command_path)
-
 
 _WIDEST: Final = 30
 """Columns of the flags."""
@@ -83,20 +93,7 @@ def _short_flags(option: click.Option, flags: str) -> str:
     return f"--[no-]{option.opts[-1].removeprefix('--')}"
 
 
-def write_examples(formatter: click.HelpFormatter, command_path: str) -> None:
-    """Write the command's examples and what else its help ends with, as they are: nothing is filled or cut."""
-    from qwen_cli.cli.examples import EXAMPLES, FOOTERS
-
-    if command_path in EXAMPLES:
-        formatter.write("\nExamples:\n")
-        formatter.write("".join(f"  {line}\n" for line in EXAMPLES[command_path]))
-    if command_path in FOOTERS:
-        formatter.write(f"\n{FOOTERS[command_path]}\n")
-
-
 def no_such_command(words: list[str], known: list[str], context: click.Context) -> click.UsageError:
-    import shlex
-
     name = words[0]
     close = get_close_matches(name, known, n=1)
     is_prose = len(name.split()) > 1 or (not close and words[1:] not in ([], ["--help"]))
@@ -112,50 +109,38 @@ def explain(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
-        message = f"{source_of(error.param, context)}: {error.message.rstrip('.')}"
-        if isinstance(error.param, click.Option) and error.param.is_flag:
-            message = f"{source_of(error.param, context)}: a switch is 1 or 0"
+        is_switch = isinstance(error.param, click.Option) and error.param.is_flag
+        reason = "a switch is 1 or 0" if is_switch else error.message.rstrip(".")
+        message = f"{source_of(error.param, context)}: {reason}"
     elif isinstance(error, click.BadOptionUsage) and context is not None:
-        message = _wrong_use(error.option_name, context)
+        option = next(
+            parameter
+            for parameter in context.command.get_params(context)
+            if error.option_name in (*parameter.opts, *parameter.secondary_opts)
+        )
+        is_switch = isinstance(option, click.Option) and option.is_flag
+        message = f"{max(option.opts, key=len)}: {'it takes no value' if is_switch else 'its value is missing'}"
     help_of = context.command_path if context is not None else "qwen-cli"
     return f"{message} (see '{help_of} --help')"
 
 
 def source_of(parameter: click.Parameter, context: click.Context) -> str:
     """What the user wrote: the variable, or the flag's longest name."""
-    from_variable = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.ENVIRONMENT
-    if from_variable and (name := next(_variables_set(parameter), None)):
-        return name
+    is_from_variable = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.ENVIRONMENT
+    if is_from_variable and isinstance(parameter.envvar, list):
+        return str(next(name for name in parameter.envvar if os.environ.get(name)))
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
     return parameter.human_readable_name
 
 
-def _variables_set(parameter: click.Parameter) -> Iterator[str]:
-    import os
-
-    names = parameter.envvar or ()
-    return (name for name in ([names] if isinstance(names, str) else names) if os.environ.get(name))
-
-
-def _wrong_use(flag: str, context: click.Context) -> str:
-    """What is wrong with an option that lacks its value, or has one though it takes none."""
-    option = next(parameter for parameter in context.command.get_params(context) if _has_flag(parameter, flag))
-    is_switch = isinstance(option, click.Option) and option.is_flag
-    return f"{max(option.opts, key=len)}: {'it takes no value' if is_switch else 'its value is missing'}"
-
-
-def _has_flag(parameter: click.Parameter, flag: str) -> bool:
-    return flag in (*parameter.opts, *parameter.secondary_opts)
-
-
-def _no_such_option(name: str, arguments: list[str], context: click.Context) -> click.UsageError:
-    """`name` is what Click takes for an option, the beginning of one of the arguments."""
-    hint = _suggestion(name, arguments, context)
-    return click.UsageError(f"no such option: {name.rstrip()}{hint and '; ' + hint}", context)
-
-
 def _suggestion(name: str, arguments: list[str], context: click.Context) -> str:
+    """What to do about an option that does not exist; `name` is the beginning of one of the arguments."""
+    from qwen_cli.cli.options import NOT_TAKEN, OPTIONS
+
+    for option, reason in NOT_TAKEN.get(context.info_name or "", {}).items():
+        if name in OPTIONS[option].param_decls:
+            return reason
     parameters = context.command.get_params(context)
     if any(isinstance(parameter, click.Argument) for parameter in parameters):
         is_prose = any(" " in argument for argument in arguments if argument.startswith(name) and "=" not in argument)

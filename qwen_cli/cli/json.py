@@ -4,14 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from qwen_cli.api.cache import CacheOptions
-from qwen_cli.api.endpoint import SendingOptions
-from qwen_cli.cli.options import PrettyOptions, PreviewOptions, PrintingOptions, StreamOptions, VerdictOptions, Words
+from qwen_cli.cli.options import CommonOptions, Words
 from qwen_cli.errors import ProtocolError
 from qwen_cli.output.results import Output, open_output
-from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import encode
-from qwen_cli.request.body import RequestOptions
-from qwen_cli.request.prompt import PromptOptions
 
 if TYPE_CHECKING:
     from qwen_cli.api.exchange import Exchange, Outcome
@@ -20,37 +16,30 @@ if TYPE_CHECKING:
 def json(
     words: Words = None,
     *,
-    prompt: PromptOptions,
-    request: RequestOptions,
-    streaming: StreamOptions,
-    pretty: PrettyOptions,
-    verdict: VerdictOptions,
-    printing: PrintingOptions,
+    common: CommonOptions,
+    stream: bool = False,
+    pretty: bool | None = None,
+    allow_incomplete: bool = False,
+    usage: bool = False,
+    output: str | None = None,
     caching: CacheOptions,
-    sending: SendingOptions,
-    preview: PreviewOptions,
 ) -> None:
     """Print the response as JSON.
 
     The body is printed as it came. The prompt is made as for 'qwen-cli ask'. With --stream, each chunk is a line.
     """
-    from qwen_cli.cli.prepare import Asked, prepare, settle
+    from qwen_cli.cli.prepare import prepare, settle
 
-    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
-    asked = Asked(allow_incomplete=verdict.allow_incomplete)
-    with open_output(printing.output) as output:
-        prepared = prepare(
-            words, prompt, request, sending, preview, notes, stream=streaming.stream, asked=asked, caching=caching
-        )
-        if prepared.print_preview(output):
+    with open_output(output) as out:
+        prepared = prepare(words, common, stream=stream, allow_incomplete=allow_incomplete, caching=caching)
+        if prepared.print_preview(out):
             return
         with prepared.opened() as exchange:
-            if streaming.stream:
-                outcome = _print_chunks(exchange, output, pretty=bool(pretty.pretty))
+            if stream:
+                outcome = _print_chunks(exchange, out, pretty=bool(pretty))
             else:
-                indent = output.terminal if pretty.pretty is None else pretty.pretty
-                outcome = _print_body(exchange, output, pretty=indent)
-            settle(exchange, outcome, usage=verdict.usage)
+                outcome = _print_body(exchange, out, pretty=out.terminal if pretty is None else pretty)
+            settle(exchange, outcome, usage=usage)
 
 
 def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outcome":

@@ -2,26 +2,16 @@
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from qwen_cli.api.cache import CacheOptions, open_cache
-from qwen_cli.api.endpoint import SendingOptions
-from qwen_cli.cli.gathering import Without
-from qwen_cli.cli.options import (
-    MapOptions,
-    PreviewOptions,
-    PrintingOptions,
-    ReaskOptions,
-    ShowOptions,
-    VerdictOptions,
-    Words,
-)
+from qwen_cli.api.credentials import find_key
+from qwen_cli.cli.options import CommonOptions, MapOptions, ShowOptions, Words
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import can_redraw, screen
-from qwen_cli.request.body import RequestOptions, build_fields
-from qwen_cli.request.prompt import PromptOptions
+from qwen_cli.request.body import build_fields
 
 if TYPE_CHECKING:
     from qwen_cli.batch.run import Run
@@ -35,15 +25,13 @@ def map(  # noqa: A001 -- the command's name
     words: Words = None,
     *,
     items: MapOptions,
-    prompt: Annotated[PromptOptions, Without("no_stdin")],
-    request: RequestOptions,
+    common: CommonOptions,
     show: ShowOptions,
-    verdict: VerdictOptions,
-    reasking: ReaskOptions,
-    printing: PrintingOptions,
+    reask: int = 0,
+    allow_incomplete: bool = False,
+    usage: bool = False,
+    output: str | None = None,
     caching: CacheOptions,
-    sending: SendingOptions,
-    preview: PreviewOptions,
 ) -> int:
     """Print one answer per line of standard input, in order.
 
@@ -63,77 +51,67 @@ def map(  # noqa: A001 -- the command's name
     from qwen_cli.batch.prompts import Prompts
     from qwen_cli.batch.run import Run
     from qwen_cli.batch.tally import Tally
-    from qwen_cli.cli.prepare import (
-        Asked,
-        claim_stdin,
-        expect,
-        is_sent,
-        note_unknown_variables,
-        prepare_sending,
-        previewing,
-    )
+    from qwen_cli.cli.prepare import claim_stdin, connect_ahead, expect, previewing
     from qwen_cli.cli.printing import print_outcome
     from qwen_cli.request.inputs import StandardInput
 
     gc.enable()  # many requests leave cycles behind
-    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
-    item_notes = Notes(quiet=True, verbose=printing.verbose)  # what is noted of one request would be noted of all
-    note_unknown_variables(notes)
+    notes = common.notes
+    item_notes = Notes(quiet=True, verbose=common.verbose)  # what is noted of one request would be noted of all
     stdin = StandardInput(notes.note)
     stdin.claim("map")
-    claim_stdin(stdin, words or (), prompt, request)
+    claim_stdin(stdin, words or (), common)
     cache = open_cache(caching)
-    file_name = _file_name(printing.output, jsonl=items.jsonl)
-    fields = build_fields(request, stream=False)
-    expectation = expect(request, fields, Asked(show.wanted, show.code, verdict.allow_incomplete))
-    endpoint, key, prompts = prepare_sending(
-        sending,
-        lambda: Prompts(words or (), prompt, jsonl=items.jsonl, stdin=stdin),
-        is_sent=is_sent(preview, caching),
-    )
-    governor = Governor(notes, patience=sending.timeout)
+    file_name = _file_name(output, jsonl=items.jsonl)
+    fields = build_fields(common.request, stream=False)
+    expectation = expect(common.request, fields, show, allow_incomplete=allow_incomplete)
+    is_sent = not (common.is_preview or caching.cache_only)
+    endpoint = connect_ahead(common.sending, is_sent=is_sent)
+    prompts = Prompts(words or (), common.prompt, jsonl=items.jsonl, stdin=stdin)
+    key = find_key(endpoint, no_key=common.sending.no_key) if is_sent else None
+    governor = Governor(notes, patience=common.sending.timeout)
     with ExitStack() as stack:
-        output = stack.enter_context(open_output(None))
-        exchange = previewing(endpoint, sending, preview, notes, pretty=False) or Exchange(
+        out = stack.enter_context(open_output(None))
+        exchange = previewing(endpoint, common, pretty=False) or Exchange(
             stack.enter_context(
-                Client(endpoint, key, sending, item_notes, max_connections=items.parallel, pace=governor)
+                Client(endpoint, key, common.sending, item_notes, max_connections=items.parallel, pace=governor)
             ),
             {},
             item_notes,
             expectation,
-            reasking.reask,
+            reask,
             cache=cache,
         )
         job = Job(
             prompts=prompts,
             fields=fields,
             exchange=exchange,
-            print_outcome=partial(print_outcome, expectation=expectation, showing=show),
+            print_outcome=partial(print_outcome, expectation=expectation, show=show),
             file_name=file_name,
             jsonl=items.jsonl,
             nul=items.null,
             records=items.records,
-            terminal=output.terminal,
+            terminal=out.terminal,
         )
         separator = b"\0" if items.null else b"\n"
         tally = Tally(notes)
         run = Run(
             enumerate(read_items(0, separator), 1),
             job.process,
-            output.write,
+            out.write,
             tally,
             governor,
             workers=items.parallel,
             fail_fast=items.fail_fast,
             max_usd=None if items.max_usd is None else Decimal(str(items.max_usd)),
         )
-        is_drawn = can_redraw() and not printing.quiet
+        is_drawn = can_redraw() and not common.quiet
         progress = Progress(tally, governor, count_items(0, separator)).draw if is_drawn else lambda: None
         try:
             failure = run.finish(progress)
         finally:
             screen.erase()
-        return _conclude(run, failure, tally, notes, usage=verdict.usage)
+        return _conclude(run, failure, tally, notes, usage=usage)
 
 
 def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -24,7 +25,24 @@ _WHOLE = r"[+-]?\d{1,300}"
 class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer Clicks only
     """A type whose variable holds one value, even where the flag may be repeated: text is never split at its spaces."""
 
+    name = "value"
     metavar: str
+
+    def parse(self, text: str) -> Any:
+        """The value; ValueError, with a message that need not name the option, where the text is none."""
+        raise NotImplementedError
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        with self.naming(param, ctx):
+            return self.parse(str(value))
+
+    @contextmanager
+    def naming(self, param: click.Parameter | None, ctx: click.Context | None) -> Iterator[None]:
+        """Let a ValueError name the option."""
+        try:
+            yield
+        except (ValueError, InvalidUsage) as error:
+            self.fail(str(error), param, ctx)
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         return [rv]
@@ -36,33 +54,32 @@ class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer C
 class Text(OneValue):
     """Plain text, taken as it is: UTF-8 whatever the locale is, in which Python has decoded it."""
 
-    name = "text"
+    metavar = "TEXT"
 
-    def __init__(self, metavar: str = "TEXT") -> None:
-        self.metavar = metavar
+    def parse(self, text: str) -> Any:
+        return text
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         text = str(value)
         if not text.isascii():
             where = "the prompt"
             if isinstance(param, click.Option) and ctx is not None:
                 where = f"the value of {source_of(param, ctx)}"
-            return decode_text(os.fsencode(text), where)
-        return text
+            text = decode_text(os.fsencode(text), where)
+        return super().convert(text, param, ctx)
 
 
-class BaseUrl(OneValue):
+class ModelId(Text):
+    metavar = "ID"
+
+
+class BaseUrl(Text):
     """Where requests go: checked here, so that a mistake is reported for the flag or variable that made it."""
 
-    name = "url"
     metavar = "URL"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = Text().convert(value, param, ctx)
-        try:
-            parse_endpoint(text)
-        except InvalidUsage as error:
-            self.fail(str(error), param, ctx)
+    def parse(self, text: str) -> str:
+        parse_endpoint(text)
         return text
 
 
@@ -72,34 +89,31 @@ class Path(OneValue):
     `kind` is for completion: `any` file, an `image`, `json`, a `folder`.
     """
 
-    name = "file"
-
     def __init__(self, kind: str = "any") -> None:
         self.kind = kind
         self.metavar = {"image": "FILE|URL", "folder": "DIR"}.get(kind, "FILE")
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not value:
-            self.fail("a file name cannot be empty", param, ctx)
-        return str(value)
+    def parse(self, text: str) -> str:
+        if not text:
+            raise ValueError("a file name cannot be empty")
+        return text
 
 
-class Choice(click.Choice[str]):
+class Choice(OneValue):
     """One of a few words, shown as `low|medium|high`."""
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return "|".join(self.choices)
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = choices
+        self.metavar = "|".join(choices)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in self.choices:
-            self.fail(f"{shown(value)} is not one of {', '.join(self.choices)}", param, ctx)
-        return str(value)
+    def parse(self, text: str) -> str:
+        if text not in self.choices:
+            raise ValueError(f"{quoted(text)} is not one of {', '.join(self.choices)}")
+        return text
 
 
 class Number(OneValue):
     """A number in a range; a whole one stays an int on the wire."""
-
-    name = "number"
 
     def __init__(self, lowest: float, highest: float | None, *, whole: bool = False, metavar: str = "X") -> None:
         self.lowest, self.highest, self.whole = lowest, highest, whole
@@ -110,19 +124,14 @@ class Number(OneValue):
         """The documented range of that request field."""
         return cls(*RANGES[field], whole=field in INTEGERS)
 
-    @property
-    def limit(self) -> str:
-        if self.highest is None:
-            return f"at least {self.lowest:g}"
-        return f"from {self.lowest:g} to {self.highest:g}"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = as_number(str(value))
-        noun = "whole number" if self.whole else "number"
+    def parse(self, text: str) -> float:
+        number = as_number(text)
+        limit = f"at least {self.lowest:g}" if self.highest is None else f"from {self.lowest:g} to {self.highest:g}"
+        expected = f"{'whole number' if self.whole else 'number'} {limit}"
         if number is None or (self.whole and not isinstance(number, int)):
-            self.fail(f"{shown(value)} is not a {noun} {self.limit}", param, ctx)
+            raise ValueError(f"{quoted(text)} is not a {expected}")
         if number < self.lowest or (self.highest is not None and number > self.highest):
-            self.fail(f"{shown(value)} is out of range: expected a {noun} {self.limit}", param, ctx)
+            raise ValueError(f"{quoted(text)} is out of range: expected a {expected}")
         return number
 
 
@@ -138,152 +147,132 @@ def as_number(text: str) -> int | float | None:
 class Seconds(OneValue):
     """A duration; more than nothing, and no more than a socket's timeout can hold."""
 
-    name = "seconds"
     metavar = "SECONDS"
     MAX = 1_000_000
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = as_number(str(value))
+    def parse(self, text: str) -> float:
+        number = as_number(text)
         if number is None or not 0 < number <= self.MAX:
-            self.fail(f"{shown(value)} is not a number of seconds above 0 (and at most {self.MAX})", param, ctx)
+            raise ValueError(f"{quoted(text)} is not a number of seconds above 0 (and at most {self.MAX})")
         return float(number)
 
 
 class RequestId(OneValue):
-    name = "id"
     metavar = "ID"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not re.fullmatch(REQUEST_ID, str(value)):
-            self.fail(f"{shown(value)} is not 1 to 128 characters of A-Z a-z 0-9 . _ : -", param, ctx)
-        return str(value)
+    def parse(self, text: str) -> str:
+        if not re.fullmatch(REQUEST_ID, text):
+            raise ValueError(f"{quoted(text)} is not 1 to 128 characters of A-Z a-z 0-9 . _ : -")
+        return text
 
 
 class Period(OneValue):
-    name = "period"
     metavar = "24h|7d"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        match = re.fullmatch(r"(\d{1,6})([hd])", str(value), re.ASCII)
+    def parse(self, text: str) -> str:
+        match = re.fullmatch(r"(\d{1,6})([hd])", text, re.ASCII)
         hours = int(match[1]) * {"h": 1, "d": 24}[match[2]] if match else 0
         if not 1 <= hours <= PERIOD_HOURS:
-            self.fail(
-                f"{shown(value)} is not a number of hours or days, as 24h or 7d, of at most {PERIOD_HOURS // 24}d",
-                param,
-                ctx,
-            )
-        return str(value)
+            longest = f"{PERIOD_HOURS // 24}d"
+            raise ValueError(f"{quoted(text)} is not a number of hours or days, as 24h or 7d, of at most {longest}")
+        return text
 
 
-class Json(OneValue):
+class Json(Text):
     """JSON text, `@FILE` or `@-` for a request field, whose limits it is held to.
 
     `words` are values that stand for themselves; `names` is a pattern of other bare words that are let through.
     """
 
-    name = "json"
-
     def __init__(self, field: str, words: Sequence[str] = (), *, names: str | None = None) -> None:
+        self.metavar = "|".join([*words, "NAME", "JSON"] if names else [*words, "JSON", "@FILE"])
         self.field = field
         self.words = tuple(words)
         self.names = names
-        self.metavar = "|".join([*words, "NAME", "JSON"] if names else [*words, "JSON", "@FILE"])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        def check(found: Any) -> Any:
+            with self.naming(param, ctx):
+                return self.check(found)
+
         text = str(value)
+        if text == FROM_STDIN:
+            flag = max(param.opts, key=len) if param else self.field
+            return Awaited(flag, lambda awaited: check(load_json_from("standard input", awaited)))
+        if text.startswith("@"):
+            return check(load_json_file(text[1:]))
+        return super().convert(value, param, ctx)
+
+    def parse(self, text: str) -> Any:
         if text in self.words or (self.names and re.fullmatch(self.names, text)):
             return text
-        if text == FROM_STDIN:
-            # A conversation is something to ask, whatever it will say.
-            return self.awaited(param, ctx, stand_in=[{}] if self.field == "messages" else None)
         try:
-            found = load_json_file(text[1:]) if text.startswith("@") else load_json(Text().convert(text, param, ctx))
+            found = load_json(text)
         except ValueError as error:
             other = f"neither {', '.join(self.words)} nor" if self.words else "not"
-            self.fail(f"{shown(value)} is {other} JSON, @FILE or {FROM_STDIN} ({error})", param, ctx)
-        return self.check(found, param, ctx)
+            raise ValueError(f"{quoted(text)} is {other} JSON, @FILE or {FROM_STDIN} ({error})") from None
+        return self.check(found)
 
-    def awaited(self, param: click.Parameter | None, ctx: click.Context | None, stand_in: Any = None) -> Awaited:
-        """The value that will be made of standard input."""
+    def check(self, found: Any) -> Any:
+        """The value; ValueError where the field may not have it."""
+        from qwen_cli.request.checking import check_field
 
-        def parse(text: str) -> Any:
-            return self.check(load_json_from("standard input", text), param, ctx)
-
-        return Awaited(max(param.opts, key=len) if param else self.field, parse, stand_in)
-
-    def check(self, found: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, if the field may have it."""
         if found is None:
-            self.fail("null is not a value: omit the option instead", param, ctx)
-        from qwen_cli.request.checking import OutsideLimitsError, check_field
-
-        try:
-            check_field(self.field, found)
-        except OutsideLimitsError as error:
-            self.fail(error.message, param, ctx)
+            raise ValueError("null is not a value: omit the option instead")
+        check_field(self.field, found)
         return found
 
 
 class LogitBias(Json):
     """`TOKEN=BIAS`, JSON, `@FILE` or `@-`: always the object that the field takes."""
 
-    name = "bias"
-
     def __init__(self) -> None:
         super().__init__("logit_bias")
         self.metavar = "TOKEN=BIAS"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        text = Text().convert(value, param, ctx)
-        if text == FROM_STDIN:
-            return self.awaited(param, ctx, stand_in={})
-        if text.startswith(("@", "{")):
-            return super().convert(value, param, ctx)
+    def parse(self, text: str) -> Any:
+        if text.startswith("{"):
+            return super().parse(text)
         token, equals, bias = text.rpartition("=")
         if not equals:
-            self.fail(f"{shown(value)} is neither TOKEN=BIAS, a JSON object nor @FILE", param, ctx)
+            raise ValueError(f"{quoted(text)} is neither TOKEN=BIAS, a JSON object nor @FILE")
         number = as_number(bias)
         lowest, highest = LOGIT_BIAS
         if number is None or not lowest <= number <= highest:
-            self.fail(f"the bias of {shown(token)} is not a number from {lowest} to {highest}", param, ctx)
+            raise ValueError(f"the bias of {quoted(token)} is not a number from {lowest} to {highest}")
         return {token: number}
 
 
-class Field(OneValue):
+class Field(Text):
     """`KEY=VALUE`: the value as JSON if it parses, else as a string."""
 
-    name = "field"
     metavar = "KEY=VALUE"
     REFUSED = ("model", "messages", "stream")
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        key, equals, text = Text().convert(value, param, ctx).partition("=")
+    def parse(self, text: str) -> tuple[str, Any]:
+        key, equals, value = text.partition("=")
         if not key or not equals:
-            self.fail(f"{shown(value)} is not KEY=VALUE", param, ctx)
+            raise ValueError(f"{quoted(text)} is not KEY=VALUE")
         if key in self.REFUSED:
-            self.fail(f"{key} cannot be set as a field", param, ctx)
+            raise ValueError(f"{key} cannot be set as a field")
         try:
-            return key, load_json(text)
+            return key, load_json(value)
         except ValueError:
-            return key, text
+            return key, value
 
 
 class Fault(OneValue):
     """A failure to rehearse, `KIND` or `KIND*TIMES`."""
 
-    name = "fault"
     metavar = "KIND[*TIMES]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def parse(self, text: str) -> Any:
         from qwen_cli.sandbox.faults import parse_fault
 
-        try:
-            return parse_fault(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        return parse_fault(text)
 
 
-def shown(value: object) -> str:
+def quoted(value: str) -> str:
     """A value quoted in a message, cut where it is long."""
-    text = repr(without_keys(str(value)))
+    text = repr(without_keys(value))
     return text if len(text) <= 60 else f"{text[:57]}…{text[-1]}"  # noqa: PLR2004

@@ -11,8 +11,10 @@ from typing import Annotated, Any, NamedTuple
 import click
 import typer
 
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL
+from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions
 from qwen_cli.cli import option_types as types
+from qwen_cli.output.stderr import Notes
+from qwen_cli.request.body import RequestOptions
 from qwen_cli.request.limits import (
     IMAGE_DETAILS,
     MODEL,
@@ -22,9 +24,31 @@ from qwen_cli.request.limits import (
     STOP_SEQUENCES,
     TOOL_CHOICES,
 )
+from qwen_cli.request.prompt import PromptOptions
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=types.Text())]
 """The operands of a command that takes a prompt."""
+
+
+class CommonOptions(NamedTuple):
+    """What every command that makes a request takes."""
+
+    prompt: PromptOptions
+    request: RequestOptions
+    sending: SendingOptions
+    verbose: bool = False
+    quiet: bool = False
+    dry_run: bool = False
+    curl: bool = False
+
+    @property
+    def notes(self) -> Notes:
+        return Notes(quiet=self.quiet, verbose=self.verbose)
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the request is printed instead of sent."""
+        return self.dry_run or self.curl
 
 
 class ShowOptions(NamedTuple):
@@ -47,82 +71,6 @@ class ShowOptions(NamedTuple):
         return self.show if self.show in ("reasoning", "calls") else "content"
 
 
-class ChatOptions(NamedTuple):
-    """Which conversation is continued."""
-
-    chat: str | None = None
-
-
-class VerdictOptions(NamedTuple):
-    """What is asked of an answer."""
-
-    allow_incomplete: bool = False
-    usage: bool = False
-
-
-class ReaskOptions(NamedTuple):
-    """Whether another answer is asked for."""
-
-    reask: int = 0
-
-
-class SaveOptions(NamedTuple):
-    """Where the raw response goes."""
-
-    save: str | None = None
-
-
-class CheckOptions(NamedTuple):
-    """What is printed beside the exit status."""
-
-    usage: bool = False
-    verbose: bool = False
-    quiet: bool = False
-
-
-class PrintingOptions(NamedTuple):
-    """Where results and notes go."""
-
-    output: str | None = None
-    verbose: bool = False
-    quiet: bool = False
-
-
-class PrettyOptions(NamedTuple):
-    """How JSON is printed."""
-
-    pretty: bool | None = None
-
-
-class StreamOptions(NamedTuple):
-    """Whether the response comes in chunks."""
-
-    stream: bool = False
-
-
-class PreviewOptions(NamedTuple):
-    """Whether the request is printed instead of sent."""
-
-    dry_run: bool = False
-    curl: bool = False
-
-
-class EndpointOptions(NamedTuple):
-    """Whose key it is."""
-
-    base_url: str = DEFAULT_BASE_URL
-
-
-class CostOptions(NamedTuple):
-    """What the cost is of: one request, sent or not, saved responses, or the account."""
-
-    saved: bool = False
-    period: str | None = None
-    balance: bool = False
-    estimate: bool = False
-    json: bool = False
-
-
 class MapOptions(NamedTuple):
     """What the items are, how many are asked at once, and when to stop."""
 
@@ -132,13 +80,6 @@ class MapOptions(NamedTuple):
     records: bool = False
     fail_fast: bool = False
     max_usd: float | None = None
-
-
-class SandboxOptions(NamedTuple):
-    """What the sandbox rehearses."""
-
-    fault: list[Any] | None = None
-    rate: float | None = None
 
 
 VARIABLE_PREFIX = "QWEN_CLI_"
@@ -164,6 +105,7 @@ def _option(
     long = next((flag for flag in flags if flag.startswith("--")), None)
     own = (variable(long),) if long and from_variable else ()
     return typer.Option(
+        ...,
         *flags,
         help=f"{help} [default: {default}]" if default else help,
         click_type=type,
@@ -190,6 +132,31 @@ def _panel(name: str, **options: Any) -> Mapping[str, Any]:
 
 OPTIONS: Mapping[str, Any] = {
     **_panel(
+        "Cost",
+        saved=_option("--saved", from_variable=False, help="Add up the responses saved in these files"),
+        period=_option(
+            "--period", from_variable=False, type=types.Period(), help="Print what this key spent, by model"
+        ),
+        balance=_option("--balance", from_variable=False, help="Print what is left on the account"),
+        estimate=_option("--estimate", from_variable=False, help="Print an upper bound, without asking the model"),
+        json=_option("--json", from_variable=False, help="Print one JSON object"),
+    ),
+    **_panel(
+        "Items",
+        parallel=_option(
+            "-P",
+            "--parallel",
+            type=types.Number(1, 256, whole=True),
+            help="Send N requests at once (1…256)",
+            default="8",
+        ),
+        null=_option("-0", "--null", from_variable=False, help="Separate items and answers with NUL"),
+        jsonl=_option("--jsonl", from_variable=False, help="Read JSON objects; {name} is a member"),
+        records=_option("--json", from_variable=False, help="Print one JSON object per item"),
+        fail_fast=_option("--fail-fast", help="Stop at the first failure"),
+        max_usd=_option("--max-usd", type=types.Number(0.000001, None), help="Send no more once X USD are spent"),
+    ),
+    **_panel(
         "Prompt",
         file=_option("-f", "--file", type=types.Path(), help="Add FILE to the prompt (repeatable)"),
         prompt_file=_option("--prompt-file", type=types.Path(), help="Read the prompt from FILE, skip its #! line"),
@@ -205,7 +172,7 @@ OPTIONS: Mapping[str, Any] = {
     ),
     **_panel(
         "Model and sampling",
-        model=_option("-m", "--model", type=types.Text("ID"), default=MODEL, help="Model"),
+        model=_option("-m", "--model", type=types.ModelId(), default=MODEL, help="Model"),
         max_tokens=_number("--max-tokens", help="Limit tokens, reasoning included"),
         temperature=_number("-t", "--temperature", help="Set the sampling temperature"),
         top_p=_number("--top-p", help="Set nucleus sampling"),
@@ -287,31 +254,6 @@ OPTIONS: Mapping[str, Any] = {
         curl=_option("--curl", help="Print a curl command; send nothing"),
     ),
     **_panel(
-        "Cost",
-        saved=_option("--saved", from_variable=False, help="Add up the responses saved in these files"),
-        period=_option(
-            "--period", from_variable=False, type=types.Period(), help="Print what this key spent, by model"
-        ),
-        balance=_option("--balance", from_variable=False, help="Print what is left on the account"),
-        estimate=_option("--estimate", from_variable=False, help="Print an upper bound, without asking the model"),
-        json=_option("--json", from_variable=False, help="Print one JSON object"),
-    ),
-    **_panel(
-        "Items",
-        parallel=_option(
-            "-P",
-            "--parallel",
-            type=types.Number(1, 256, whole=True),
-            help="Send N requests at once (1…256)",
-            default="8",
-        ),
-        null=_option("-0", "--null", from_variable=False, help="Separate items and answers with NUL"),
-        jsonl=_option("--jsonl", from_variable=False, help="Read JSON objects; {name} is a member"),
-        records=_option("--json", from_variable=False, help="Print one JSON object per item"),
-        fail_fast=_option("--fail-fast", help="Stop at the first failure"),
-        max_usd=_option("--max-usd", type=types.Number(0.000001, None), help="Send no more once X USD are spent"),
-    ),
-    **_panel(
         "Sandbox",
         fault=_option(
             "--fault",
@@ -327,7 +269,7 @@ OPTIONS: Mapping[str, Any] = {
         ),
     ),
 }
-"""Field of a group -> the option that sets it."""
+"""Name of a parameter of a command, or of a field of a group -> the option that sets it, in the order of help."""
 
 
 EXCLUSIVE = (
@@ -343,3 +285,11 @@ EXCLUSIVE = (
     ("saved", "period", "balance", "estimate"),
 )
 """Mutually exclusive options."""
+
+NOT_TAKEN: Mapping[str, Mapping[str, str]] = {
+    "stream": {"reask": "an answer that is already printed cannot be taken back"},
+    "json": {"reask": "a response that is already printed cannot be taken back"},
+    "check": dict.fromkeys(("response_format", "schema", "choice"), "the answer is yes or no"),
+    "map": {"no_stdin": "the items are read from standard input"},
+}
+"""Command -> options that it does not take, though others like it do, and why."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from qwen_cli.api import json_text
-from qwen_cli.api.answer import Answer, Delta
+from qwen_cli.api.answer import Delta
 from qwen_cli.api.tool_calls import ToolCall
 from qwen_cli.cli.options import ShowOptions
 from qwen_cli.errors import QwenError
@@ -17,22 +17,16 @@ if TYPE_CHECKING:
     from qwen_cli.api.exchange import Outcome
 
 
-def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation", showing: ShowOptions) -> None:
-    """Print what a request has come to."""
-    calls = [] if expectation.selects else outcome.answer.tool_calls
-    print_answer(outcome.answer, outcome.judgement.text, calls, output, showing)
-
-
-def print_answer(answer: Answer, text: str, calls: Sequence[ToolCall], output: Output, show: ShowOptions) -> None:
+def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation", show: ShowOptions) -> None:
     """Print the text of a complete answer, then its tool calls, one per line."""
-    printed = TextOutput(output, end_line=not show.no_newline)
     if show.both:
         beside = ReasoningOutput()
-        beside.write(answer.reasoning)
+        beside.write(outcome.answer.reasoning)
         beside.end()
-    printed.write(text)
-    printed.end()
-    print_tool_calls(calls, printed, show)
+    text = TextOutput(output, end_line=not show.no_newline)
+    text.write(outcome.judgement.text)
+    text.end()
+    print_tool_calls([] if expectation.selects else outcome.answer.tool_calls, text, show)
 
 
 def print_stream(

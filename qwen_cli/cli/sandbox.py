@@ -1,16 +1,15 @@
 """`qwen-cli sandbox`: a local stand-in for the API."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-
-from qwen_cli.cli.options import SandboxOptions
 
 
 def sandbox(
     command: Annotated[list[str] | None, typer.Argument(metavar="[-- COMMAND]...")] = None,
     *,
-    options: SandboxOptions,
+    fault: list[Any] | None = None,
+    rate: float | None = None,
 ) -> int:
     """Serve a local stand-in for the API.
 
@@ -20,4 +19,4 @@ def sandbox(
     """
     from qwen_cli.sandbox.process import run
 
-    return run(command or [], faults=options.fault or [], rate=options.rate)
+    return run(command or [], faults=fault or [], rate=rate)

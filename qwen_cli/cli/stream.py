@@ -1,63 +1,48 @@
 """`qwen-cli stream`: print the answer as it arrives."""
 
-from qwen_cli.api.endpoint import SendingOptions
-from qwen_cli.cli.options import (
-    ChatOptions,
-    PreviewOptions,
-    PrintingOptions,
-    SaveOptions,
-    ShowOptions,
-    VerdictOptions,
-    Words,
-)
+from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
 from qwen_cli.output.results import open_output
-from qwen_cli.output.stderr import Notes
-from qwen_cli.request.body import RequestOptions
-from qwen_cli.request.prompt import PromptOptions
 
 
 def stream(
     words: Words = None,
     *,
-    prompt: PromptOptions,
-    chat: ChatOptions,
-    request: RequestOptions,
+    common: CommonOptions,
+    chat: str | None = None,
     show: ShowOptions,
-    verdict: VerdictOptions,
-    saving: SaveOptions,
-    printing: PrintingOptions,
-    sending: SendingOptions,
-    preview: PreviewOptions,
+    allow_incomplete: bool = False,
+    usage: bool = False,
+    output: str | None = None,
+    save: str | None = None,
 ) -> None:
     """Print the answer as it arrives.
 
     The prompt is made of --prompt-file, each -f FILE, standard input and the words, with blank lines between them. A
     '-' stands for standard input.
     """
-    from qwen_cli.cli.prepare import Asked, open_chat, prepare, require_different_files, settle
+    from qwen_cli.cli.prepare import open_chat, prepare, require_different_files, settle
 
-    notes = Notes(quiet=printing.quiet, verbose=printing.verbose)
-    require_different_files(output=printing.output, save=saving.save, chat=chat.chat)
-    asked = Asked(show.wanted, show.code, verdict.allow_incomplete)
-    with open_chat(chat, notes) as talk, open_output(printing.output) as output:
-        prepared = prepare(words, prompt, request, sending, preview, notes, stream=True, asked=asked, chat=talk)
-        if prepared.print_preview(output):
+    require_different_files(output=output, save=save, chat=chat)
+    with open_chat(chat, common.notes) as conversation, open_output(output) as out:
+        prepared = prepare(words, common, stream=True, show=show, allow_incomplete=allow_incomplete, chat=conversation)
+        if prepared.print_preview(out):
             return
-        with prepared.opened(save=saving.save) as exchange:
+        with prepared.opened(save=save) as exchange:
             from qwen_cli.api.answer import ChunkReader
             from qwen_cli.cli.printing import print_stream, print_tool_calls
 
             expectation = exchange.expectation
-            reader = ChunkReader(keep_content=expectation.needs_content or talk is not None)
+            reader = ChunkReader(keep_content=expectation.needs_content or conversation is not None)
             wanted = ["content", "reasoning"] if show.both else [show.wanted]
             deltas = (delta for _, delta in exchange.chunks(reader, wanted))
-            text = print_stream(deltas, output, show, is_held_back=expectation.selects)
-            answer = reader.finish()
-            outcome = exchange.judged(answer)
+            text = print_stream(deltas, out, show, is_held_back=expectation.selects)
+            outcome = exchange.judged(reader.finish())
             if expectation.selects:
                 text.write(outcome.judgement.text)
                 text.end()
-            print_tool_calls([] if expectation.selects else answer.tool_calls, text, show)
-            settle(exchange, outcome, usage=verdict.usage)
-            if talk is not None and outcome.judgement.allowed is None:
-                talk.add(prepared.body["messages"], answer)
+                text.flush()
+            else:
+                print_tool_calls(outcome.answer.tool_calls, text, show)
+            settle(exchange, outcome, usage=usage)
+            if conversation is not None and outcome.judgement.allowed is None:
+                conversation.add(prepared.body["messages"], outcome.answer)

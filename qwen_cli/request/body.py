@@ -10,7 +10,7 @@ from qwen_cli.api.credentials import VARIABLES
 from qwen_cli.api.endpoint import Endpoint
 from qwen_cli.api.json_text import encode
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import load_json_file, read_text
+from qwen_cli.request.inputs import Awaited, load_json_file, read_text
 from qwen_cli.request.limits import MODEL, STOP_SEQUENCES, TOOL_CHOICES
 
 Body = dict[str, Any]
@@ -43,37 +43,28 @@ class RequestOptions(NamedTuple):
     field: list[Any] | None = None
 
 
-_AS_GIVEN = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "seed",
-    "frequency_penalty",
-    "presence_penalty",
-    "logprobs",
-    "top_logprobs",
-    "reasoning_effort",
-    "tools",
-    "parallel_tool_calls",
-)
-"""Options that are the field of the same name, as they are."""
+_NOT_FIELDS = {"schema", "choice", "prediction_file", "include_usage", "field"}
+"""Options that are not the request field of the same name, but say what goes into another."""
 
 
 def build_fields(options: RequestOptions, *, stream: bool) -> Body:
-    """The request body but for its messages: the model, and what was given."""
-    body: Body = {"model": options.model or MODEL}
-    for name in _AS_GIVEN:
-        if (value := getattr(options, name)) is not None:
-            body[name] = value
+    """The request body but for its messages: the model, and what was given. A value may still be `Awaited`."""
+    given = {name: value for name, value in options._asdict().items() if name not in _NOT_FIELDS and value is not None}
+    body: Body = {"model": MODEL} | given
     if options.stop:
         body["stop"] = _stop(options.stop)
     if options.logit_bias:
-        body["logit_bias"] = {token: bias for biases in options.logit_bias for token, bias in biases.items()}
-    if (response_format := _response_format(options)) is not None:
-        body["response_format"] = response_format
-    if options.tool_choice is not None:
-        body["tool_choice"] = _tool_choice(options.tool_choice)
-    if (prediction := _prediction(options)) is not None:
+        body["logit_bias"] = _merged(options.logit_bias)
+    if options.choice:
+        body["response_format"] = _choice_format(options.choice)
+    elif options.schema is not None:
+        body["response_format"] = _schema_format(options.schema)
+    elif isinstance(options.response_format, str):
+        body["response_format"] = {"type": options.response_format}
+    if isinstance(options.tool_choice, str) and options.tool_choice not in TOOL_CHOICES:
+        body["tool_choice"] = {"type": "function", "function": {"name": options.tool_choice}}
+    prediction = options.prediction if options.prediction_file is None else read_text(options.prediction_file)
+    if prediction is not None:
         body["prediction"] = {"type": "content", "content": prediction}
     if stream:
         body["stream"] = True
@@ -90,19 +81,24 @@ def _stop(sequences: list[str]) -> str | list[str]:
     return sequences[0] if len(sequences) == 1 else sequences
 
 
-def _response_format(options: RequestOptions) -> Any:
-    if options.choice:
-        return _choice_format(options.choice)
-    if options.schema is not None:
-        schema = load_json_file(options.schema)
-        if not isinstance(schema, dict):
-            raise LocalError(f"{options.schema} is not a JSON schema: it must be an object")
-        title = schema.get("title")
-        name = schema_name(title if isinstance(title, str) else "", options.schema)
-        return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
-    if isinstance(options.response_format, str):
-        return {"type": options.response_format}
-    return options.response_format
+def _merged(biases: list[Any]) -> Any:
+    """All biases in one object, the last of a token counting; awaited as long as one of them is."""
+    awaited = next((bias for bias in biases if isinstance(bias, Awaited)), None)
+    if awaited is not None:
+        parse = awaited.parse
+        return awaited._replace(
+            parse=lambda text: _merged([parse(text) if bias is awaited else bias for bias in biases])
+        )
+    return {token: value for bias in biases for token, value in bias.items()}
+
+
+def _schema_format(path: str) -> Any:
+    schema = load_json_file(path)
+    if not isinstance(schema, dict):
+        raise LocalError(f"{path} is not a JSON schema: it must be an object")
+    title = schema.get("title")
+    name = schema_name(title if isinstance(title, str) else "", path)
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
 
 
 def _choice_format(choices: list[str]) -> Any:
@@ -129,18 +125,6 @@ def schema_name(title: str, path: str) -> str:
         if name := re.sub(r"[^a-zA-Z0-9_-]+", "_", candidate).strip("_")[:64]:
             return name
     return "schema"
-
-
-def _tool_choice(choice: Any) -> Any:
-    if isinstance(choice, str) and choice not in TOOL_CHOICES:
-        return {"type": "function", "function": {"name": choice}}
-    return choice
-
-
-def _prediction(options: RequestOptions) -> str | None:
-    if options.prediction_file is None:
-        return options.prediction
-    return read_text(options.prediction_file)
 
 
 def as_json(body: Body, *, pretty: bool) -> str:

@@ -23,7 +23,7 @@ _TYPE_NAMES = {
 }
 
 
-class OutsideLimitsError(Exception):
+class OutsideLimitsError(ValueError):
     """A value that the API does not take. `status` is what it answers to it."""
 
     status = 400

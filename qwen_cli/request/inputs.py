@@ -101,8 +101,6 @@ class Awaited(NamedTuple):
     flag: str
     parse: Callable[[str], Any]
     """Turns the text into the value, or raises what is wrong with it."""
-    stand_in: Any
-    """A value to check the rest with, before anything is waited for."""
 
 
 class StandardInput:
