@@ -119,6 +119,13 @@ def test_asking_again_says_what_was_wrong_and_adds_up(qwen: Program, api: ApiSer
     assert "responses\t2\n" in qwen("cost", "--saved", "all.json").text
 
 
+def test_asking_again_repeats_a_lone_surrogate_as_a_replacement_character(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(body=json.dumps(completion("a\ud800b")).encode()), reply(completion("spam")))
+    result = qwen("ask", "--choice=spam", "--choice=ham", "--reask=1", "hi")
+    assert (result.status, result.text) == (0, "spam\n")
+    assert json.loads(api.requests[1].body)["messages"][1]["content"] == "a\ufffdb"
+
+
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 @pytest.mark.parametrize(("word", "said"), [("yes", "yes"), ("no", "no"), ("perhaps", "trouble 9")])
 def test_check_answers_a_shell(qwen: Program, api: ApiServer, shell: str, word: str, said: str) -> None:

@@ -365,6 +365,22 @@ def test_a_compressed_stream_is_printed_as_it_arrives(qwen: Program, api: ApiSer
     assert (result.status, result.text) == (0, "One two\n")
 
 
+def test_a_body_of_several_gzip_members_reads_like_one(qwen: Program, api: ApiServer) -> None:
+    """Their concatenation is gzip as well (RFC 1952, 2.2)."""
+    body = json.dumps(completion("Hello.")).encode()
+    members = b"".join(gzip.compress(part) for part in (body[:20], b"", body[20:]))
+    api.answer(reply(body=members, headers={"content-encoding": "gzip"}))
+    result = qwen("ask", "hi")
+    assert (result.status, result.text) == (0, "Hello.\n")
+
+
+@pytest.mark.parametrize("content_type", ["Text/Event-Stream", "text/event-stream; charset=UTF-8"])
+def test_the_type_of_an_event_stream_is_known_in_any_case(qwen: Program, api: ApiServer, content_type: str) -> None:
+    api.answer(stream(event_stream(chunks("Hello.")), headers={"content-type": content_type}))
+    result = qwen("stream", "hi")
+    assert (result.status, result.text) == (0, "Hello.\n")
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_body_that_is_not_in_the_coding_it_claims_ends_with_9(qwen: Program, api: ApiServer, coding: str) -> None:
     api.answer(reply(body=b"this is not compressed at all", headers={"content-encoding": coding}))

@@ -26,6 +26,9 @@ _MAX_ERROR_SECONDS: Final = 1.5
 """How long the body of an error may take, whose status has said the most."""
 
 _MAX_PIECE: Final = 1 << 16
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+"""As `wbits`: the header says which of the two it is."""
+
 _KEEP_ALIVE: Final = 15.0
 """Seconds that an idle connection is kept for the next request."""
 
@@ -61,7 +64,7 @@ class Reply:
 
         IncompleteAnswer when the end comes in the middle of an event: without a length, a cut looks like an end.
         """
-        content_type = self.headers.get("content-type", "")
+        content_type = self.headers.get("content-type", "").lower()
         if content_type and "text/event-stream" not in content_type:
             error = error_in(self.read(), "the response holds an error") if "json" in content_type else None
             raise error or ProtocolError(
@@ -86,12 +89,14 @@ def decoded(pieces: Iterable[bytes], encodings: str) -> Iterator[bytes]:
 
 
 def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # a header of gzip or of zlib
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         for piece in pieces:
             while piece:
                 yield inflater.decompress(piece, _MAX_PIECE)
-                piece = inflater.unconsumed_tail  # noqa: PLW2901 -- what is left of it
+                piece = inflater.unconsumed_tail + inflater.unused_data  # noqa: PLW2901 -- what is left of it
+                if inflater.eof:  # gzip may have several members (RFC 1952, 2.2)
+                    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
     except zlib.error as error:
         raise ProtocolError("the response cannot be decompressed") from error
 

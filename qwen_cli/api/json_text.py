@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any, Final, NoReturn
 
+from qwen_cli.output.terminal import encode as to_utf8
+
 MAX_DEPTH: Final = 500
 """Arrays and objects within each other: more than anybody sends, and so few that no way of handling them overflows."""
 
@@ -113,5 +115,5 @@ def holds_infinity(value: Any) -> bool:
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON in UTF-8, as it is sent."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8, as it is sent; a lone surrogate, which an answer may contain, becomes U+FFFD."""
+    return to_utf8(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
