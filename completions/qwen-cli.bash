@@ -13,7 +13,7 @@ _qwen_cli_command() {
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
-        'cost') operands='files --saved' subcommands='' ;;
+        'cost') operands='files' subcommands='' ;;
         'check') operands='prose' subcommands='' ;;
         'map') operands='prose' subcommands='' ;;
         'key') operands='none' subcommands='set status delete' ;;
@@ -331,7 +331,7 @@ _qwen_cli() {
         ((count)) || mapfile -t COMPREPLY < <(compgen -W "$subcommands" -- "$written")
     elif [[ $operands == command ]]; then
         _qwen_cli_other_command "${starts[-1]}" "${offsets[-1]}" "$written"
-    elif [[ $operands == files\ * && $given == *" ${operands#* } "* ]]; then
+    elif [[ $operands == files && $given == *' --saved '* ]]; then
         compopt -o default
     fi
 }

@@ -1,10 +1,11 @@
 # Completion of qwen-cli for fish.
 # Generated from the options by scripts/generate.py; no Python runs when Tab is pressed.
 
-# COMMAND -> the caller's `valued` (flags that take a value) and `subcommands`.
+# COMMAND -> the caller's `valued` (flags that take a value), `subcommands` and `takes_command` (another one).
 function __qwen_cli_command --no-scope-shadowing
     set valued
     set subcommands
+    set takes_command
     switch $argv[1]
         case ''
             set subcommands ask stream json cost check map key sandbox
@@ -30,6 +31,7 @@ function __qwen_cli_command --no-scope-shadowing
             set valued --base-url
         case 'sandbox'
             set valued --fault --rate
+            set takes_command 1
     end
 end
 
@@ -47,6 +49,7 @@ function __qwen_cli_read
     set -g __qwen_cli_rest
     set -l valued
     set -l subcommands
+    set -l takes_command
     set -l awaiting
     set -l ended
     __qwen_cli_command ''
@@ -83,7 +86,7 @@ function __qwen_cli_read
             set __qwen_cli_path (string trim -- "$__qwen_cli_path $token")
             set __qwen_cli_flags
             __qwen_cli_command $__qwen_cli_path
-        else if contains -- "$__qwen_cli_path" 'sandbox'
+        else if set -q takes_command[1]
             set __qwen_cli_path -
             set __qwen_cli_rest (string escape -- $tokens | string join ' ')' '(commandline -ct)
             break

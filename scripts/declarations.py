@@ -6,7 +6,7 @@ Everything here is read off `qwen_cli.cli.build()`; nothing is stated a second t
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 import click
@@ -16,9 +16,6 @@ from qwen_cli.cli.commands import build
 from qwen_cli.cli.options import EXCLUSIVE
 from qwen_cli.request.limits import IMAGE_TYPES
 from qwen_cli.sandbox.faults import FAULTS
-
-SAVED = "saved"
-"""The parameter of `cost` that turns its operands into files."""
 
 _TOLD = re.compile(r" \[(env|default): ([^]]*)\]")
 _SPELLINGS = {"jpeg": ("jpeg", "jpg")}
@@ -66,12 +63,11 @@ class Option:
     """The flags, on this command, with which it cannot be combined."""
 
     @property
-    def described(self) -> Iterator[tuple[str, str]]:
-        """Each flag with a line of help."""
-        for flag in self.flags:
-            yield flag, self.help
-        for flag in self.off:
-            yield flag, f"The opposite of {max(self.flags, key=len)}"
+    def described(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The flags that say the same, with a line of help."""
+        yield self.flags, self.help
+        if self.off:
+            yield self.off, f"The opposite of {max(self.flags, key=len)}"
 
     @property
     def blockers(self) -> tuple[str, ...]:
@@ -82,11 +78,11 @@ class Option:
 class Operands(Enum):
     """What a command's operands are."""
 
-    NONE = auto()
-    PROSE = auto()
-    PROSE_OR_FILES = auto()
-    """Files when `SAVED` is given."""
-    COMMAND = auto()
+    NONE = "none"
+    PROSE = "prose"
+    PROSE_OR_FILES = "files"
+    """Files when `--saved` is given."""
+    COMMAND = "command"
     """Another command line; the first operand ends the options."""
 
 
@@ -103,11 +99,7 @@ class Command:
     operands: Operands
     operand: str
     """How help shows its operands, such as `[PROMPT]...`."""
-    subcommands: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition(" ")[2]
+    subcommands: tuple[str, ...]
 
 
 def read_commands() -> Mapping[str, Command]:

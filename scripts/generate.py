@@ -8,10 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts import bash_completion, fish_completion, manual, zsh_completion
+from scripts import ROOT, bash_completion, fish_completion, manual, zsh_completion
 from scripts.declarations import read_commands
-
-ROOT = Path(__file__).parent.parent
 
 
 def generate() -> Mapping[str, str]:

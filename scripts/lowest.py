@@ -7,14 +7,13 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from scripts import ROOT
 
 
-def requirements(root: Path) -> Iterator[str]:
+def requirements() -> Iterator[str]:
     """What the project needs to run and to be developed."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     yield from project["dependencies"]
     for extra in project.get("optional-dependencies", {}).values():
         yield from extra
@@ -31,7 +30,7 @@ def lowest(requirements: Iterable[str]) -> Iterator[str]:
 
 def main() -> int:
     """Print the constraints."""
-    sys.stdout.writelines(f"{pin}\n" for pin in lowest(requirements(ROOT)))
+    sys.stdout.writelines(f"{pin}\n" for pin in lowest(requirements()))
     return 0
 
 

@@ -1,21 +1,21 @@
 """The manual page, in mdoc(7): the prose of `man/qwen-cli.1.in`, and in it what the declarations say.
 
-A line `@NAME ARGUMENT@` of the prose is replaced by a whole block, `@NAME@` within a line by a few words. Nothing may
-be left out: a command, an option or an example that the prose doesn't call for is an error.
+A line `@NAME ARGUMENT@` of the prose is replaced by what that method of `Page` yields, `@NAME@` within a line by a few
+words. Nothing may be left out: a command, an option or an example that the prose doesn't call for is an error.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from qwen_cli import errors
 from qwen_cli.api import credentials
 from qwen_cli.cli.examples import EXAMPLES
 from qwen_cli.request.limits import MODEL
+from scripts import ROOT
 from scripts.declarations import Command, Operands, Option, shared_options
 
-PROSE = Path(__file__).parent.parent / "man" / "qwen-cli.1.in"
+PROSE = ROOT / "man" / "qwen-cli.1.in"
 
 _BLOCK = re.compile(r"^@(\w+)(?: (.*))?@$", re.MULTILINE)
 _FLAG = re.compile(r"(?<!\S)--?[a-z][a-z-]*")
@@ -25,22 +25,9 @@ _GLYPHS = {"\\": r"\e", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", 
 def render(commands: Mapping[str, Command], prose: str | None = None) -> str:
     """The whole page."""
     page = Page(commands)
-    blocks: Mapping[str, Callable[[str], Iterator[str]]] = {
-        "synopsis": page.synopsis,
-        "command": page.command,
-        "details": page.details,
-        "options": page.options,
-        "examples": page.examples,
-        "keys": page.keys,
-        "statuses": page.statuses,
-    }
-    words = {
-        "model": literal(MODEL),
-        "service": credentials.SERVICE,
-        "without_variable": page.without_variable(),
-    }
+    words = {"model": literal(MODEL), "service": credentials.SERVICE, "without_variable": page.without_variable()}
     text = PROSE.read_text(encoding="utf-8") if prose is None else prose
-    text = _BLOCK.sub(lambda call: "\n".join(blocks[call[1]](call[2] or "")), text)
+    text = _BLOCK.sub(lambda call: "\n".join(getattr(page, call[1])(call[2])), text)
     for name, value in words.items():
         text = text.replace(f"@{name}@", value)
     page.check()
@@ -65,15 +52,11 @@ class Page:
         if forgotten or self.missing_examples:
             raise ValueError(f"{PROSE.name} leaves out {', '.join([*forgotten, *self.missing_examples])}")
 
-    def synopsis(self, _: str) -> Iterator[str]:
+    def synopsis(self, _: None) -> Iterator[str]:
         for command in self.commands.values():
             if not command.subcommands:
-                yield from (
-                    ".Nm",
-                    f".Cm {command.path}",
-                    ".Op Ar OPTIONS",
-                    *(f".{words}" for words in operands(command)),
-                )
+                yield from (".Nm", f".Cm {command.path}", ".Op Ar OPTIONS")
+                yield from (f".{words}" for words in operands(command))
 
     def command(self, path: str) -> Iterator[str]:
         """The head of a command's paragraph, and its summary."""
@@ -120,10 +103,10 @@ class Page:
             del self.missing_examples[line]
         yield from (".Bd -literal -offset indent", *map(literal, lines), ".Ed", ".Pp")
 
-    def keys(self, _: str) -> Iterator[str]:
+    def keys(self, _: None) -> Iterator[str]:
         yield f".It Ev {' , '.join(credentials.VARIABLES)}"
 
-    def statuses(self, _: str) -> Iterator[str]:
+    def statuses(self, _: None) -> Iterator[str]:
         """The exit statuses of the errors, as the drawing of their tree explains them."""
         explained = dict(re.findall(r"─ (\w+) +\d +(.*)", errors.__doc__ or ""))
         for error in errors.QwenError.__subclasses__():

@@ -20,7 +20,9 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-PICTURE = Path(__file__).parent.parent / "docs/session.svg"
+from scripts import ROOT
+
+PICTURE = ROOT / "docs/session.svg"
 COLUMNS, ROWS, SECONDS = 92, 40, 60
 
 COMMANDS = (

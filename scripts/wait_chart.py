@@ -5,14 +5,15 @@ Usage: python3 benchmarks/run.py --json docs/benchmark.json && python -m scripts
 
 import json
 import sys
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-FOLDER = Path(__file__).parent.parent / "docs"
+from scripts import ROOT
+
+FOLDER = ROOT / "docs"
 PEERS = {"curl | jq": "curl | jq", "llm": "llm", "openai": "openai", "sgpt": "shell-gpt"}
 """A program's name in the benchmark -> in the picture."""
 PLACES = {"": "Server on the same machine", ", TLS, 100 ms": "Server at 100 ms of round trip, TLS"}

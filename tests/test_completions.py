@@ -6,7 +6,8 @@ from subprocess import run
 
 import pytest
 
-from scripts.generate import ROOT, drifted, generate, main
+from scripts import ROOT
+from scripts.generate import drifted, generate, main
 from tests.program import require_tool
 
 NAMES = ("completions/qwen-cli.bash", "completions/_qwen-cli", "completions/qwen-cli.fish", "man/qwen-cli.1")

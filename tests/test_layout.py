@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.generate import ROOT
+from scripts import ROOT
 
 PACKAGE = ROOT / "qwen_cli"
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}

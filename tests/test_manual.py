@@ -11,8 +11,8 @@ from qwen_cli.api.credentials import VARIABLES
 from qwen_cli.cli.commands import COMMANDS
 from qwen_cli.cli.examples import EXAMPLES
 from qwen_cli.errors import QwenError
+from scripts import ROOT
 from scripts.declarations import read_commands
-from scripts.generate import ROOT
 from scripts.manual import PROSE, render
 from tests.program import require_tool
 from tests.test_shells import ALL_PATHS, flags, options
