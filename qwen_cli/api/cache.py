@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
-from qwen_cli.errors import CacheMiss, InvalidUsage, LocalError
+from qwen_cli.errors import InvalidUsage, LocalError
 from qwen_cli.output.files import AtomicFile
 
 
@@ -52,12 +52,6 @@ class Cache(NamedTuple):
     def _path(self, url: str, body: bytes) -> str:
         digest = hashlib.sha256(url.encode() + b"\n" + body).hexdigest()
         return os.path.join(self.folder, digest[:2], f"{digest[2:]}.json")
-
-    def miss(self) -> CacheMiss:
-        """What to say where the cache is the only source."""
-        return CacheMiss(
-            f"the answer is not in the cache {self.folder}", advice="run once without --cache-only to record it"
-        )
 
 
 def open_cache(options: CacheOptions) -> Cache | None:

@@ -1,128 +1,29 @@
-"""Send requests, retry what cost nothing, and read the responses as they come."""
+"""Send requests, and retry what cost nothing."""
 
 import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Final, Self
 
 from qwen_cli import __version__
-from qwen_cli.api import json_text, network_errors, retrying
-from qwen_cli.api.api_errors import error_in, refusal
+from qwen_cli.api import network_errors, retrying
+from qwen_cli.api.api_errors import refusal
 from qwen_cli.api.credentials import Key
 from qwen_cli.api.endpoint import Endpoint, SendingOptions
 from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.api.network import Backend
 from qwen_cli.api.proxies import find_proxy, host_and_port
+from qwen_cli.api.reply import Reply
 from qwen_cli.api.trust import trust
-from qwen_cli.errors import IncompleteAnswer, InvalidUsage, ProtocolError, QwenError
+from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.stderr import Notes
-
-MAX_BYTES: Final = 64 << 20
-"""The largest response, or event of a stream: one without end stops here."""
 
 _MAX_ERROR_BYTES: Final = 64 << 10
 _MAX_ERROR_SECONDS: Final = 1.5
 """How long the body of an error may take, whose status has said the most."""
 
-_MAX_PIECE: Final = 1 << 16
-_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
-"""As `wbits`: the header says which of the two it is."""
-
 _KEEP_ALIVE: Final = 15.0
 """Seconds that an idle connection is kept for the next request."""
-
-
-class Reply:
-    """A successful response, its body still on the way."""
-
-    def __init__(self, response: httpx.Response, proxy: str | None) -> None:
-        self._response = response
-        self._proxy = proxy
-        self._has_ended = False
-        self.headers = response.headers
-
-    def pieces(self) -> Iterator[bytes]:
-        """The body as it arrives, its content encoding undone."""
-        try:
-            yield from decoded(self._response.iter_raw(), self.headers.get("content-encoding", ""))
-            self._has_ended = True
-        except httpx.TransportError as error:
-            raise network_errors.explain(error, self._proxy, self._response) from error
-
-    def read(self) -> bytes:
-        """The whole body; ProtocolError when it is larger than `MAX_BYTES`."""
-        body = bytearray()
-        for piece in self.pieces():
-            body += piece
-            if len(body) > MAX_BYTES:
-                raise ProtocolError(f"the response is larger than {MAX_BYTES >> 20} MiB, the limit")
-        return bytes(body)
-
-    def events(self) -> Iterator[str]:
-        """The data of each server-sent event, up to `[DONE]` or the end.
-
-        IncompleteAnswer when the end comes in the middle of an event: without a length, a cut looks like an end.
-        """
-        content_type = self.headers.get("content-type", "").lower()
-        if content_type and "text/event-stream" not in content_type:
-            error = error_in(self.read(), "the response holds an error") if "json" in content_type else None
-            raise error or ProtocolError(
-                f"the server answered a request to stream with {content_type}, not an event stream"
-            )
-        for data in read_events(self.pieces()):
-            if data.strip() == "[DONE]":
-                return
-            if self._has_ended and not json_text.is_valid(data):
-                raise IncompleteAnswer("the stream ended in the middle of an event")
-            yield data
-
-
-def decoded(pieces: Iterable[bytes], encodings: str) -> Iterator[bytes]:
-    """A body with its `Content-Encoding` undone, in pieces that stay small however much it was compressed."""
-    for encoding in reversed([name.strip().lower() for name in encodings.split(",")]):
-        if encoding in ("gzip", "x-gzip", "deflate"):
-            pieces = _inflated(pieces)
-        elif encoding not in ("", "identity"):
-            raise ProtocolError(f"the response is encoded as {encoding}, which was not requested")
-    yield from pieces
-
-
-def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        for piece in pieces:
-            while piece:
-                yield inflater.decompress(piece, _MAX_PIECE)
-                piece = inflater.unconsumed_tail + inflater.unused_data  # noqa: PLW2901 -- what is left of it
-                if inflater.eof:  # gzip may have several members (RFC 1952, 2.2)
-                    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-    except zlib.error as error:
-        raise ProtocolError("the response cannot be decompressed") from error
-
-
-def read_events(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The data of each server-sent event in a body that arrives in any pieces."""
-    import httpx_sse
-
-    undelivered = 0
-
-    def bounded() -> Iterator[bytes]:
-        nonlocal undelivered
-        for piece in pieces:
-            undelivered += len(piece)
-            if undelivered > MAX_BYTES:
-                raise ProtocolError(f"the stream contains an event larger than {MAX_BYTES >> 20} MiB")
-            yield piece
-        yield b"\n\n"  # the blank line at the end that some servers forget
-
-    # utf-8-sig drops a byte order mark.
-    headers = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
-    response = httpx.Response(200, headers=headers, content=bounded())
-    for event in httpx_sse.EventSource(response).iter_sse():
-        undelivered = 0
-        if event.data:
-            yield event.data
 
 
 class Client:

@@ -8,6 +8,7 @@ import select
 import socket
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from qwen_cli.api.background import Background
@@ -100,10 +101,7 @@ def addresses(host: str, port: int) -> Sequence[Address]:
     families: dict[socket.AddressFamily, list[Address]] = {}
     for family, _type, _protocol, _name, address in found:
         families.setdefault(family, []).append((family, address))  # type: ignore[arg-type]  # of an Internet family
-    ordered: list[Address] = []
-    while any(families.values()):
-        ordered += [queue.pop(0) for queue in families.values() if queue]
-    return ordered
+    return [address for turn in zip_longest(*families.values()) for address in turn if address is not None]
 
 
 def connect(candidates: Sequence[Address]) -> socket.socket:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from qwen_cli.api.answer import Answer, ChunkReader, Delta, read_completion
 from qwen_cli.api.cache import Cache
 from qwen_cli.api.checks import Expectation, Judgement, UnfitAnswer, judge
-from qwen_cli.api.client import Client, Reply
+from qwen_cli.api.client import Client
 from qwen_cli.api.json_text import encode
-from qwen_cli.errors import IncompleteAnswer, LocalError, NetworkError, QwenError
+from qwen_cli.api.reply import Reply
+from qwen_cli.errors import CacheMiss, IncompleteAnswer, LocalError, NetworkError, QwenError
 from qwen_cli.output.stderr import Notes
 
 _WAITING = "waiting for the answer"
@@ -86,7 +87,8 @@ class Exchange(NamedTuple):
                         self.save(body)
                     return body, outcome._replace(cached=True)
         if self.cache.only:
-            raise self.cache.miss()
+            message = f"the answer is not in the cache {self.cache.folder}"
+            raise CacheMiss(message, advice="run once without --cache-only to record it")
         return None
 
     def keep(self, received: bytes, judgement: Judgement) -> Judgement:

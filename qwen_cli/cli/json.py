@@ -69,7 +69,7 @@ def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outco
 
 def _kept(pieces: Iterable[bytes], body: bytearray) -> Iterator[bytes]:
     """Pass the pieces on and keep them for the verdict; ProtocolError, once all have passed, if they were too many."""
-    from qwen_cli.api.client import MAX_BYTES
+    from qwen_cli.api.reply import MAX_BYTES
 
     size = 0
     for piece in pieces:
