@@ -62,6 +62,13 @@ def test_help_uses_the_width_of_the_terminal(qwen: Program) -> None:
     assert max(len(line) for line in qwen.call("ask", "-h", env={"COLUMNS": "120"}).text.splitlines()) > 80
 
 
+@pytest.mark.parametrize("columns", ["78", "80", "100", "120"])
+def test_no_command_in_a_text_is_broken_at_its_hyphen(qwen: Program, columns: str) -> None:
+    for command in ("check", "cost", "json", "map"):
+        text = qwen.call(command, "--help", env={"COLUMNS": columns}).text.partition("Examples:")[0]
+        assert not [line for line in text.splitlines() if line.endswith(("qwen-", " --"))]
+
+
 def test_every_fault_is_told(qwen: Program) -> None:
     text = " ".join(qwen.call("sandbox", "--help").text.split())
     assert ", ".join(FAULTS) in text
@@ -80,7 +87,16 @@ def test_every_fault_is_told(qwen: Program) -> None:
         (["ask", "-5 degrees"], "put -- before a prompt that begins with '-'"),
         (["ask", "--verbose is what?"], "put -- before a prompt that begins with '-'"),
         (["help", "xyzzy"], "no such command: xyzzy; there are"),
-        (["xyzzy"], "there are ask, stream, json, cost, check, map, key, sandbox"),
+        (["xyzzy"], "there are ask, stream, json, cost, check, map, key, sandbox; to ask it: qwen-cli ask xyzzy (see"),
+        (["key", "xyzzy"], "there are set, status, delete (see"),
+        (["version"], "no such command: version; did you mean --version?"),
+        (["ask", "--version"], "did you mean 'qwen-cli --version'?"),
+        (["--model", "x", "ask", "hi"], "no such option: --model; put it after the command: qwen-cli ask --model"),
+        (["-q", "map"], "put it after the command: qwen-cli ask -q"),
+        (["--jsonl", "map"], "put it after the command: qwen-cli map --jsonl"),
+        (["key", "--base-url", "x"], "put it after the command: qwen-cli key set --base-url"),
+        (["--verison"], "did you mean --version?"),
+        (["key", "status", "now"], "key status takes no arguments (see"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

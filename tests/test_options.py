@@ -355,7 +355,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
         (("key", "sett"), "no such command: sett; did you mean set?"),
         (("ask", "hi", "--model"), "--model: its value is missing"),
         (("cost", "--dry-run=1"), "--dry-run: it takes no value"),
-        (("key", "set", "sk-123"), "it takes no argument"),
+        (("key", "set", "sk-123"), "key set takes no arguments"),
         (("stream", "--reask", "2", "hi"), "no such option: --reask; an answer that is already printed cannot be"),
         (("check", "--schema=s.json", "hi"), "no such option: --schema; the answer is yes or no"),
         (("map", "-n", "hi"), "no such option: -n; the items are read from standard input"),

@@ -24,7 +24,7 @@ def check(
 ) -> int:
     """Answer yes or no with the exit status.
 
-    The status is 0 for yes and 10 for no; anything else is a failure. Nothing is printed. The question is made as the
+    The status is 0 for yes and 10 for no; anything else is a failure. Nothing is printed. The question is made like the
     prompt of 'qwen-cli ask'.
     """
     from qwen_cli.cli.prepare import prepare, settle

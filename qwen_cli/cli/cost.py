@@ -33,9 +33,9 @@ def cost(
     """Print what a request, saved responses or the account cost.
 
     Each line is a name, a tab and a value, which is '-' if the server did not send it. The answer is not printed.
-    With --estimate, they are upper bounds, made of the prompt's length, --max-tokens or the model's own limit, and the
-    server's public prices; the model is not asked. With --saved, the arguments are files with responses saved by
-    'qwen-cli json'; '-', or none, is standard input.
+    With --estimate, the values are upper bounds, computed from the prompt's length, --max-tokens or the model's own
+    limit, and the server's public prices; the model is not asked. With --saved, the arguments are files with responses
+    saved by 'qwen-cli json'; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
 

@@ -2,7 +2,10 @@
 
 import os
 import shlex
+from collections.abc import Iterable
 from difflib import get_close_matches
+from inspect import cleandoc
+from textwrap import fill
 from typing import Any, Final
 
 import click
@@ -27,6 +30,19 @@ class WritingHelp(click.Command):
         except click.BadOptionUsage as error:
             error.ctx = ctx  # Click leaves it out, and with it the name of the command
             raise
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- Click's
+        # Click would break the lines at the hyphens of commands and options.
+        indent = " " * (formatter.current_indent + formatter.indent_increment)
+        for paragraph in cleandoc(self.help or "").split("\n\n"):
+            text = fill(
+                paragraph,
+                formatter.width,
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_on_hyphens=False,
+            )
+            formatter.write(f"\n{text}\n")
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
@@ -58,7 +74,7 @@ class Command(WritingHelp, TyperCommand):
         # Click would quote what is too much, and that may be a key.
         ctx.allow_extra_args = True
         if rest := super().parse_args(ctx, args):
-            raise click.UsageError("it takes no argument", ctx)
+            raise click.UsageError(f"{ctx.command_path.partition(' ')[2]} takes no arguments", ctx)
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -100,7 +116,14 @@ def no_such_command(words: list[str], known: list[str], context: click.Context) 
     if context.parent is None and is_prose:
         suggestion = shlex.join(["qwen-cli", "ask", *words])
         return click.UsageError(f"no such command; did you mean: {suggestion}", context)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    if f"--{name}" in _flags(context.command.get_params(context)):
+        hint = f"did you mean --{name}?"
+    elif close:
+        hint = f"did you mean {close[0]}?"
+    else:
+        hint = f"there are {', '.join(known)}"
+        if context.parent is None and words[1:] != ["--help"]:
+            hint += f"; to ask it: {shlex.join(['qwen-cli', 'ask', name])}"
     return click.UsageError(f"no such command: {name}; {hint}", context)
 
 
@@ -150,6 +173,19 @@ def _suggestion(name: str, arguments: list[str], context: click.Context) -> str:
     command = name.removeprefix("--")
     if isinstance(program.command, click.Group) and command in program.command.list_commands(program):
         return f"did you mean '{program.command_path} {command}'?"
-    flags = [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]
-    close = get_close_matches(name, [flag for flag in flags if flag.startswith("--")], n=1)
+    if name in _flags(program.command.get_params(program)):
+        return f"did you mean '{program.command_path} {name}'?"
+    if isinstance(context.command, click.Group) and (owner := _command_with(name, context.command, context)):
+        return f"put it after the command: {context.command_path} {owner} {name}"
+    close = get_close_matches(name, [flag for flag in _flags(parameters) if flag.startswith("--")], n=1)
     return f"did you mean {close[0]}?" if close else ""
+
+
+def _command_with(flag: str, group: click.Group, context: click.Context) -> str | None:
+    """The first command of the group that has that option."""
+    commands = ((name, group.get_command(context, name)) for name in group.list_commands(context))
+    return next((name for name, command in commands if command and flag in _flags(command.get_params(context))), None)
+
+
+def _flags(parameters: Iterable[click.Parameter]) -> list[str]:
+    return [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]
