@@ -19,6 +19,10 @@ _withheld: Final[set[str]] = set()
 _SHORTEST_SECRET: Final = 8
 """Characters: a shorter key is a stand-in such as `x`, whose removal would only garble messages."""
 
+_SPINNER_DELAY: Final = 0.3
+_FRAME_SECONDS: Final = 0.1
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
 
 def withhold(secret: str) -> None:
     """From now on no message shows this, not even one in which a server quotes it."""
@@ -82,12 +86,11 @@ class Notes:
 
 
 class Wait:
-    """What is shown while it lasts: nothing before `delay` seconds of it on a terminal, or `patience` elsewhere."""
+    """What is shown while it lasts: a spinner, or one note after `patience` seconds."""
 
-    def __init__(self, what: str, notes: Notes, *, delay: float = 0.3, patience: float = 30.0) -> None:
+    def __init__(self, what: str, notes: Notes, *, patience: float = 30.0) -> None:
         self._what = what
         self._notes = notes
-        self._delay = delay
         self._patience = patience
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -95,13 +98,13 @@ class Wait:
     def begin(self, *, spinning: bool) -> None:
         if spinning:
             signals.before_dying(screen.erase)
-        thread = threading.Thread(target=self._spin if spinning else self._tell, daemon=True)
+        thread = threading.Thread(target=self._spin if spinning else self._note, daemon=True)
         with suppress(RuntimeError):  # no memory for a thread: it waits without a word
             thread.start()
             self._thread = thread
 
     def _spin(self) -> None:
-        pause = self._delay
+        pause = _SPINNER_DELAY
         start = time.monotonic()
         for frame in itertools.cycle(_FRAMES):
             if self._over.wait(pause):
@@ -109,7 +112,7 @@ class Wait:
             screen.draw(f"{frame} {self._what} ({time.monotonic() - start:.0f} s)")
             pause = _FRAME_SECONDS
 
-    def _tell(self) -> None:
+    def _note(self) -> None:
         if not self._over.wait(self._patience):
             self._notes.note(f"still {self._what}, after {self._patience:.0f} s")
 
@@ -126,24 +129,20 @@ class Wait:
             screen.erase()
 
 
-_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_FRAME_SECONDS: Final = 0.1
-
-
 class ReasoningOutput:
     """Reasoning beside the content: on standard error, dim on a terminal that may show colour."""
 
     def __init__(self) -> None:
-        self._dim = can_redraw() and not os.environ.get("NO_COLOR")
-        self._terminal = is_terminal(STDERR)
+        self._is_dim = can_redraw() and not os.environ.get("NO_COLOR")
         self._midline = False
 
     def write(self, text: str) -> None:
         if not text or sys.stderr is None:
             return
         self._midline = not text.endswith("\n")
-        shown = visible(text) if self._terminal else text
-        self._send(f"{DIM}{shown}{UNDIM}" if self._dim else shown)
+        if is_terminal(STDERR):
+            text = visible(text)
+        self._send(f"{DIM}{text}{UNDIM}" if self._is_dim else text)
 
     def end(self) -> None:
         if self._midline:
