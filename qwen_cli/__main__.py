@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
 
     from qwen_cli import signals
     from qwen_cli.errors import InvalidUsage, Killed, LocalError, NetworkError, QwenError
-    from qwen_cli.output.stderr import complain, without_keys
+    from qwen_cli.output.stderr import report, without_keys
     from qwen_cli.output.terminal import keep_standard_streams
 
     keep_standard_streams()
@@ -32,18 +32,18 @@ def main(arguments: Sequence[str]) -> int:
 
         return run_command(arguments)
     except (InvalidUsage, LocalError, NetworkError) as error:  # these quote arguments, and one may be a key
-        complain(without_keys(str(error)))
+        report(without_keys(str(error)))
         return error.status
     except QwenError as error:
-        complain(str(error))
+        report(str(error))
         return error.status
     except Killed as killed:
         signals.die_of(killed.signal_number)
     except MemoryError:
-        complain("out of memory")
+        report("out of memory")
         return 1
     except Exception as error:
-        complain(f"internal error, please report it: {describe(error)}")
+        report(f"internal error, please report it: {describe(error)}")
         return 1
 
 

@@ -17,7 +17,7 @@ from qwen_cli.cli.options import EXCLUSIVE
 from qwen_cli.request.limits import IMAGE_TYPES
 from qwen_cli.sandbox.faults import FAULTS
 
-_TOLD = re.compile(r" \[(env|default): ([^]]*)\]")
+_SHOWN_IN_HELP = re.compile(r" \[(env|default): ([^]]*)\]")
 _SPELLINGS = {"jpeg": ("jpeg", "jpg")}
 _WORDS: Mapping[type, tuple[str, ...]] = {types.Fault: FAULTS, types.Period: ("24h", "7d", "30d")}
 _IMAGE_SUFFIXES = tuple(suffix for kind in IMAGE_TYPES for suffix in _SPELLINGS.get(kind, (kind,)))
@@ -139,7 +139,7 @@ def _operands(metavar: str) -> Operands:
 
 
 def _option(option: click.Option, others: Iterable[click.Option], context: click.Context) -> Option:
-    told = dict(_TOLD.findall(option.help or ""))
+    shown = dict(_SHOWN_IN_HELP.findall(option.help or ""))
     rivals = {name for group in EXCLUSIVE if option.name in group for name in group} - {option.name}
     variables = option.envvar or ()
     return Option(
@@ -147,8 +147,8 @@ def _option(option: click.Option, others: Iterable[click.Option], context: click
         # Before 8.3, Click names the flags of --help in any order.
         flags=tuple(sorted(option.opts, key=len)),
         off=tuple(option.secondary_opts),
-        help=_TOLD.sub("", option.help or "").rstrip("."),
-        default=told.get("default"),
+        help=_SHOWN_IN_HELP.sub("", option.help or "").rstrip("."),
+        default=shown.get("default"),
         panel=getattr(option, "rich_help_panel", None) or "General",
         value=None if option.is_flag else read_value(option.type, option, context),
         repeatable=option.multiple,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from qwen_cli.api.background import Background
 from qwen_cli.api.endpoint import DEFAULT_BASE_URL, Endpoint
 from qwen_cli.errors import CredentialsError, InvalidUsage
-from qwen_cli.output.stderr import withhold
+from qwen_cli.output.stderr import redact
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -91,7 +91,7 @@ def _from_environment() -> Key | None:
 
 def check_key(secret: str, what: str) -> str:
     """The key, if an HTTP header can carry it; no message quotes it from here on."""
-    withhold(secret)
+    redact(secret)
     if not secret.isascii() or not secret.isprintable() or " " in secret:
         raise CredentialsError(f"{what} is not a key: it contains white space, a line break or a non-ASCII character")
     return secret

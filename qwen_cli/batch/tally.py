@@ -75,9 +75,9 @@ class Tally:
             self._reported[status] += 1
             count = self._reported[status]
         if count <= _MAX_REPORTED:
-            self._notes.tell(f"item {outcome.number}: {outcome.failure}")
+            self._notes.report(f"item {outcome.number}: {outcome.failure}")
         if count == _MAX_REPORTED:
-            self._notes.tell(f"further failures with status {status} are counted but not shown")
+            self._notes.report(f"further failures with status {status} are counted but not reported")
 
     def summary(self) -> str:
         """How many items failed, by status."""

@@ -134,11 +134,11 @@ def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: 
     if usage:
         from qwen_cli.api.costs import usage_line
 
-        notes.tell(usage_line(tally.cost.sums))
+        notes.report(usage_line(tally.cost.sums))
         for remark in tally.cost.remarks():
             notes.note(remark)
     if tally.failed.total() > (failure is not None):
-        notes.tell(tally.summary())
+        notes.report(tally.summary())
     if isinstance(failure, QwenError):
         raise type(failure)(f"{failure}; {_unsent(run)}")
     if failure is not None:
@@ -146,7 +146,7 @@ def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: 
     if run.is_out_of_budget:
         from qwen_cli.api.costs import plain
 
-        notes.tell(f"stopped at --max-usd after {plain(tally.usd)} USD; {_unsent(run)}")
+        notes.report(f"stopped at --max-usd after {plain(tally.usd)} USD; {_unsent(run)}")
         return OUT_OF_BUDGET
     return SOME_FAILED if tally.failed else 0
 

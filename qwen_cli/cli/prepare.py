@@ -164,7 +164,7 @@ def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool) -> None:
     if usage:
         from qwen_cli.api.costs import Total, usage_line
 
-        exchange.notes.tell(usage_line(Total(outcome.answers).sums, cached=outcome.cached))
+        exchange.notes.report(usage_line(Total(outcome.answers).sums, cached=outcome.cached))
     allowed, failure = outcome.judgement.allowed, outcome.judgement.failure
     if allowed is not None:
         exchange.notes.note(str(allowed))

@@ -66,7 +66,7 @@ def print_json(pieces: Iterable[bytes], output: Output, *, pretty: bool) -> None
 
     It ends with one newline, whether or not the server sent any.
     """
-    raw = RawOutput(output, spelled=visible_json)
+    raw = RawOutput(output, escape=visible_json)
     try:
         for piece in _indented(b"".join(pieces)) if pretty else pieces:
             raw.write(piece)

@@ -180,11 +180,11 @@ def _inherited(number: str) -> int:
 
 
 class RawOutput:
-    """Bytes passed through as they are, but for what a terminal would obey: that is `spelled` out."""
+    """Bytes passed through as they are; on a terminal, `escape` makes control characters visible."""
 
-    def __init__(self, output: Output, *, spelled: Callable[[str], str] = visible) -> None:
+    def __init__(self, output: Output, *, escape: Callable[[str], str] = visible) -> None:
         self._output = output
-        self._spelled = spelled
+        self._escape = escape
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace") if output.terminal else None
         self._held = b""
 
@@ -209,7 +209,7 @@ class RawOutput:
 
     def _send(self, data: bytes) -> None:
         if data:
-            self._output.write(data if self._decoder is None else self._spelled(self._decoder.decode(data)).encode())
+            self._output.write(data if self._decoder is None else self._escape(self._decoder.decode(data)).encode())
 
 
 class TextOutput:

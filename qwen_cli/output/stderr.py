@@ -1,4 +1,4 @@
-"""Standard error: notes, errors, the wait for an answer, and reasoning shown beside it."""
+"""Standard error: notes, errors, the spinner, and reasoning printed beside the answer."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ from qwen_cli.output.terminal import DIM, STDERR, UNDIM, can_redraw, encode, is_
 
 REDACTED: Final = "[key]"
 
-_withheld: Final[set[str]] = set()
+_secrets: Final[set[str]] = set()
 
 _SHORTEST_SECRET: Final = 8
 """Characters: a shorter key is a stand-in such as `x`, whose removal would only garble messages."""
@@ -24,10 +24,10 @@ _FRAME_SECONDS: Final = 0.1
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
-def withhold(secret: str) -> None:
-    """From now on no message shows this, not even one in which a server quotes it."""
+def redact(secret: str) -> None:
+    """Redact this from every message from now on, even from one in which a server quotes it."""
     if len(secret) >= _SHORTEST_SECRET:
-        _withheld.add(secret)
+        _secrets.add(secret)
 
 
 def without_keys(text: str) -> str:
@@ -42,11 +42,11 @@ def without_keys(text: str) -> str:
     return re.sub(rf"\bsk-[\w-]+|{word}", REDACTED, text, flags=re.ASCII | re.IGNORECASE)
 
 
-def complain(message: str) -> None:
+def report(message: str) -> None:
     """Write one line to standard error, whatever has become of it."""
     if sys.stderr is None:
         return
-    for secret in _withheld:
+    for secret in _secrets:
         message = message.replace(secret, REDACTED)
     with suppress(OSError):
         line = f"qwen-cli: {one_line(message, max_length=4000)}\n".encode(errors="backslashreplace")
@@ -62,20 +62,20 @@ class Notes:
 
     def note(self, message: str) -> None:
         if not self.quiet:
-            complain(message)
+            report(message)
 
-    def tell(self, message: str) -> None:
-        """Say what was asked for by a flag of its own."""
-        complain(message)
+    def report(self, message: str) -> None:
+        """Write it even with `-q`: an option asked for it, or it concerns the result."""
+        report(message)
 
     def detail(self, message: str) -> None:
-        """Say it with `-v` only."""
+        """Write it with `-v` only."""
         if self.verbose:
-            complain(message)
+            report(message)
 
     @contextmanager
     def waiting(self, what: str, *, patience: float = 30.0) -> Iterator["Wait"]:
-        """Until the block, or its wait, is over: show a spinner on a terminal, elsewhere say once that it lasts."""
+        """Show a spinner on a terminal until `Wait.over` or the end; elsewhere write one note if it takes long."""
         wait = Wait(what, self, patience=patience)
         if not self.quiet:
             wait.begin(spinning=can_redraw())

@@ -16,11 +16,11 @@ _BREAKS = re.compile("[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 
 def visible(text: str) -> str:
-    """The text with control characters spelled out, so that a terminal shows them instead of obeying."""
-    return _CONTROLS.sub(_spell, text)
+    """The text with control characters escaped, so that a terminal shows them instead of obeying them."""
+    return _CONTROLS.sub(_escape, text)
 
 
-def _spell(control: re.Match[str]) -> str:
+def _escape(control: re.Match[str]) -> str:
     code = ord(control[0])
     return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"  # noqa: PLR2004
 
@@ -39,7 +39,7 @@ def one_line(text: str, *, max_length: int = 1000) -> str:
 def keep_standard_streams() -> None:
     """Put /dev/null where the caller closed a standard stream, so that no socket is opened in its place.
 
-    Python notices the closed stream before (`sys.stdout is None`), and that is what later says that it was closed.
+    Python has noticed that it was closed before (`sys.stdout is None`), which is how others know later.
     """
     for descriptor in (0, STDOUT, STDERR):
         try:

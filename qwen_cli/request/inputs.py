@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.output.stderr import complain
+from qwen_cli.output.stderr import report
 
 MAX_BYTES = 64 << 20
 """The largest file or standard input that is read: far more than the model can take, less than the memory."""
@@ -153,7 +153,7 @@ class StandardInput:
 def read_secret(question: str) -> str:
     """A secret typed at a hidden prompt, or all of standard input where that is no terminal."""
     if sys.stdin is None or not os.isatty(0):
-        return StandardInput(complain).read()
+        return StandardInput(report).read()
     from qwen_cli.request.hidden_prompt import read_hidden
 
     return read_hidden(question)

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 from qwen_cli.output.results import standard_output
-from qwen_cli.output.stderr import complain, without_keys
+from qwen_cli.output.stderr import report, without_keys
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
 from qwen_cli.signals import die_of
@@ -85,9 +85,9 @@ def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
     except FileNotFoundError:
         # With a path it may as well be the script's interpreter that is missing.
         reason = "no such file, or its interpreter is missing" if "/" in command[0] else "command not found"
-        complain(without_keys(f"{command[0]}: {reason}"))
+        report(without_keys(f"{command[0]}: {reason}"))
         return _NOT_FOUND
     except OSError as error:
-        complain(without_keys(f"{command[0]}: {error.strerror}"))
+        report(without_keys(f"{command[0]}: {error.strerror}"))
         return _NOT_EXECUTABLE
     return status if status >= 0 else 128 - status
