@@ -15,7 +15,7 @@ from qwen_cli.api.saved import read_saved
 from qwen_cli.errors import LocalError
 from tests.api_server import ApiServer, reply, stream
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, event_stream
-from tests.program import KEY, Program
+from tests.program import KEY, TERMINAL, Program
 
 DOCUMENTED = (
     "prompt_tokens\t11\n"
@@ -32,6 +32,12 @@ def test_prints_the_figures_of_the_response_instead_of_the_answer(qwen: Program,
     result = qwen("cost", "hi")
     assert (result.status, result.text, result.stderr) == (0, DOCUMENTED, "")
     assert api.request.json["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_the_figures_are_aligned_on_a_terminal(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    shown = qwen("cost", "-q", "hi", terminal=TERMINAL).terminal.decode().splitlines()
+    assert shown[:2] == ["prompt_tokens      11", "completion_tokens  42"]
 
 
 def test_json_prints_one_object(qwen: Program, api: ApiServer) -> None:

@@ -417,6 +417,26 @@ def test_a_limit_that_never_ends_stops_the_run(qwen: Program, api: ApiServer) ->
     assert "used up" in result.stderr.splitlines()[-1]
 
 
+def test_progress_stays_while_answers_go_to_a_file(qwen: Program, api: ApiServer) -> None:
+    api.always(echoing(lambda _: 0.03))
+    with open(qwen.file("lines", "a\n" * 20), "rb") as lines, open(qwen.file("answers"), "wb") as answers:
+        result = qwen("map", "-P", "1", input=lines, stdout=answers, terminal=["stderr"])
+    erased, *drawn, end = result.terminal.decode().split("\r\x1b[2K")
+    assert (erased, end) == ("", "")
+    assert len(drawn) > 2
+    assert all("of 20 done" in figures for figures in drawn)
+
+
+def test_progress_is_below_the_answers_on_a_terminal(qwen: Program, api: ApiServer) -> None:
+    api.always(echoing(lambda _: 0.03))
+    with open(qwen.file("lines", "a\n" * 20), "rb") as lines:
+        result = qwen("map", "-P", "1", input=lines, terminal=["stdout", "stderr"])
+    *answers, end = result.terminal.decode().partition("done")[2].split("\n")
+    assert end.endswith("\r\x1b[2K")
+    assert len(answers) > 10
+    assert all("of 20 done" in below for below in answers[1:])
+
+
 def test_progress_is_shown_on_a_terminal_and_gone_at_the_end(qwen: Program, api: ApiServer) -> None:
     api.always(echoing(lambda _: 0.3))
     with open(qwen.file("lines", "a\nb\n"), "rb") as lines:

@@ -59,14 +59,14 @@ def usage_line(values: Figures, *, cached: bool = False) -> str:
     )
 
 
-def lines(values: Mapping[str, Any]) -> str:
-    """`name<TAB>value` lines; a figure of one model carries the model's name behind a colon."""
+def lines(values: Mapping[str, Any], *, aligned: bool = False) -> str:
+    """`name<TAB>value` lines, or the same in columns; a figure of one model carries its name behind a colon."""
     flat = {name: value for name, value in values.items() if name != "models"}
     for row in values.get("models", ()):
         flat |= {f"{name}:{row['model']}": value for name, value in row.items() if name != "model"}
-    return "".join(
-        f"{one_line(name)}\t{value if isinstance(value, str) else plain(value)}\n" for name, value in flat.items()
-    )
+    shown = {one_line(name): value if isinstance(value, str) else plain(value) for name, value in flat.items()}
+    width = max(map(len, shown))
+    return "".join(f"{name:{width}}  {value}\n" if aligned else f"{name}\t{value}\n" for name, value in shown.items())
 
 
 def as_json(values: Any) -> str:

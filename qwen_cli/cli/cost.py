@@ -32,10 +32,10 @@ def cost(
 ) -> None:
     """Print what a request, saved responses or the account cost.
 
-    Each line is a name, a tab and a value, which is '-' if the server did not send it. The answer is not printed.
-    With --estimate, the values are upper bounds, computed from the prompt's length, --max-tokens or the model's own
-    limit, and the server's public prices; the model is not asked. With --saved, the arguments are files with responses
-    saved by 'qwen-cli json'; '-', or none, is standard input.
+    Each line is a name, a tab and a value (columns on a terminal), which is '-' if the server did not send it.
+    The answer is not printed. With --estimate, the values are upper bounds, computed from the prompt's length,
+    --max-tokens or the model's own limit, and the server's public prices; the model is not asked. With --saved, the
+    arguments are files with responses saved by 'qwen-cli json'; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
 
@@ -63,7 +63,7 @@ def cost(
                     return
                 with prepared.opened(reask=reask) as exchange:
                     figures = costs.Total(exchange.ask().answers).sums
-        out.write(encode(costs.as_json(figures) if json else costs.lines(figures)))
+        out.write(encode(costs.as_json(figures) if json else costs.lines(figures, aligned=out.terminal)))
 
 
 def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:

@@ -30,7 +30,8 @@ def show_status(*, base_url: str = DEFAULT_BASE_URL) -> int:
     from qwen_cli.api.credentials import NO_SOURCE, describe
 
     status = describe(parse_endpoint(base_url))
-    standard_output().write(lines(status).encode())
+    output = standard_output()
+    output.write(lines(status, aligned=output.terminal).encode())
     return CredentialsError.status if status["source"] == NO_SOURCE else 0
 
 

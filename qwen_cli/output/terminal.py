@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import threading
 from contextlib import suppress
 from functools import cache
@@ -87,15 +88,21 @@ class Screen:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._has_spinner = False
+        self._spinner = ""
         self._unfinished: Writer | None = None
         self._broken: Writer | None = None
 
     def write(self, descriptor: int, data: bytes, writer: Writer) -> None:
-        """Write all of it, after erasing the spinner and ending the line that another writer has left unfinished."""
+        """Write all of it, after erasing the spinner and ending the line that another writer has left unfinished.
+
+        A spinner is drawn again below what was written to its terminal. A pipe's reader may write there, too.
+        """
         with self._lock:
-            self.erase()
-            if descriptor == STDERR or (is_terminal(descriptor) and is_terminal(STDERR)):
+            spinner = self._spinner
+            is_here = descriptor == STDERR or (is_terminal(descriptor) and is_terminal(STDERR))
+            if is_here or _has_reader(descriptor):
+                self.erase()
+            if is_here:
                 if self._unfinished not in (None, writer):
                     self._broken = self._unfinished
                     write_all(STDERR, b"\n")
@@ -103,6 +110,8 @@ class Screen:
                     self._broken = None
                 self._unfinished = None if data.endswith(_LINE_ENDS) else writer
             write_all(descriptor, data)
+            if spinner and is_here:
+                self.draw(spinner)
 
     def has_ended_line_of(self, writer: Writer) -> bool:
         """Whether somebody else's write has ended the line on which that writer was."""
@@ -112,7 +121,7 @@ class Screen:
         """Show a line that the next write erases; nothing in the background, or while another line is unfinished."""
         with self._lock, suppress(OSError):
             if self._unfinished is None and _is_in_foreground():
-                self._has_spinner = True
+                self._spinner = spinner
                 width = os.get_terminal_size(STDERR).columns or _WIDTH
                 write_all(STDERR, _ERASED + spinner[: width - 1].encode())
 
@@ -120,13 +129,19 @@ class Screen:
         """Remove the spinner, unless the terminal is so slow that a signal would have to wait for it."""
         if self._lock.acquire(timeout=1):
             with suppress(OSError):
-                if self._has_spinner and _is_in_foreground():
+                if self._spinner and _is_in_foreground():
                     write_all(STDERR, _ERASED)
-                self._has_spinner = False
+                self._spinner = ""
             self._lock.release()
 
 
 screen: Final = Screen()
+
+
+def _has_reader(descriptor: int) -> bool:
+    """Whether what is written is read at once, by a terminal or by a program that may show it."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 def _is_in_foreground() -> bool:
