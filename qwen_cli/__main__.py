@@ -10,9 +10,9 @@ from qwen_cli import __version__
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; return its exit status, or die of the signal that ended it."""
+    """Run a command and return its exit status, or die of the signal that ended it."""
     if list(arguments) in (["--version"], ["-V"]) and sys.stdout is not None:
-        # Answered before anything is imported: scripts ask this in loops. Failures take the long way.
+        # Answered before anything is imported, since scripts ask this in loops; failures take the usual way.
         try:
             os.write(1, f"qwen-cli {__version__}\n".encode())
         except OSError:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         from qwen_cli.cli.commands import run_command
 
         return run_command(arguments)
-    except (InvalidUsage, LocalError, NetworkError) as error:  # these quote arguments, and one may be a key
+    except (InvalidUsage, LocalError, NetworkError) as error:  # their messages quote arguments, and one may be a key
         report(without_keys(str(error)))
         return error.status
     except QwenError as error:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _dial_ahead(arguments: Sequence[str]) -> None:
-    """Begin to connect, so that names, TCP and TLS are under way while the command line is imported and parsed."""
+    """Begin to connect while the command line is still being imported and parsed."""
     from qwen_cli.cli.ahead import base_url_ahead
 
     base_url = base_url_ahead(arguments, os.environ)
@@ -58,12 +58,12 @@ def _dial_ahead(arguments: Sequence[str]) -> None:
     from qwen_cli.api.endpoint import parse_endpoint
     from qwen_cli.errors import InvalidUsage
 
-    with suppress(InvalidUsage):  # said when the command line is parsed, with the name of the variable
+    with suppress(InvalidUsage):  # reported when the command line is parsed, with the name of the variable
         dial_ahead(parse_endpoint(base_url))
 
 
 def describe(error: Exception) -> str:
-    """Say where a defect was raised; its message is left out, since it could quote a key."""
+    """Name a defect and its place; its message is left out, since it could quote a key."""
     from traceback import extract_tb
 
     frames = extract_tb(error.__traceback__)
@@ -72,9 +72,9 @@ def describe(error: Exception) -> str:
 
 
 def run() -> NoReturn:
-    """Be the console script."""
-    # The half of `signal` that is there from the start: importing the rest takes milliseconds, in which an interrupt
-    # would end in a traceback. A signal that the parent ignores (as `nohup` does) stays ignored.
+    """The console script."""
+    # The half of `signal` that is built in: importing the rest takes milliseconds, in which an interrupt would end in a
+    # traceback. A signal that the parent ignores (as `nohup` does) stays ignored.
     import _signal  # type: ignore[import-not-found]  # typeshed does not know it
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:

@@ -1,4 +1,4 @@
-"""Every way to fail, drawn once, each with the exit status that scripts rely on.
+"""Every failure, with the exit status that scripts rely on.
 
 QwenError
 ├── InvalidUsage       2  the command line or a variable is wrong; nothing was sent
@@ -11,7 +11,7 @@ QwenError
 ├── IncompleteAnswer   8  the answer is incomplete: cut, filtered, refused or empty
 └── ProtocolError      9  the response is not what the protocol or the requested format says
 
-Interruption is no QwenError: `Killed` carries the signal that the process then dies of.
+An interrupt is not a QwenError: `Killed` carries the signal that the process then dies of.
 """
 
 
@@ -46,7 +46,7 @@ class NetworkError(QwenError):
 
 
 class CacheMiss(NetworkError):
-    """Nothing may be sent, so the network is no help."""
+    """Not in the cache, and nothing may be sent."""
 
 
 class LocalError(QwenError):
@@ -62,7 +62,7 @@ class ProtocolError(QwenError):
 
 
 class Killed(BaseException):
-    """A signal (or a reader that went away, as SIGPIPE): clean up, then die of it."""
+    """A signal, or a reader that went away (SIGPIPE): clean up, then die of it."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)

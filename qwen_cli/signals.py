@@ -1,4 +1,4 @@
-"""What a signal does: kill the process at once, once what it must not leave behind is gone."""
+"""Fatal signals: clean up, then die of them."""
 
 import os
 import select
@@ -16,10 +16,10 @@ _cleanups: Final[list[Callable[[], None]]] = []
 
 
 def before_dying(cleanup: Callable[[], None]) -> None:
-    """From now on, have a fatal signal call `cleanup` in the main thread before the process dies of it.
+    """Call `cleanup` in the main thread before the process dies of a signal.
 
-    It may come at any moment, in the middle of what it cleans up too. From another thread than the main one this
-    changes nothing unless the main one has called it before. What the parent ignores (as `nohup` does) stays ignored.
+    A signal may arrive at any moment, even in the middle of what `cleanup` undoes. The handlers are installed by the
+    first call from the main thread. A signal that the parent ignores (as `nohup` does) stays ignored.
     """
     if cleanup not in _cleanups:
         _cleanups.append(cleanup)
@@ -31,7 +31,7 @@ def before_dying(cleanup: Callable[[], None]) -> None:
 
 @contextmanager
 def dying_with_reader(descriptor: int) -> Iterator[None]:
-    """Inside, die of SIGPIPE once nobody reads that pipe any more, even while there is nothing to write to it."""
+    """Die of SIGPIPE as soon as nobody reads that pipe any more, even while nothing is written to it."""
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         yield
@@ -40,9 +40,9 @@ def dying_with_reader(descriptor: int) -> Iterator[None]:
     def leave(_signal_number: int, _frame: FrameType | None) -> NoReturn:
         die_of(signal.SIGPIPE)
 
-    # A thread can end the wait of the main one only by a signal; this one means nothing by itself.
+    # Only a signal can end the wait of the main thread; this one has no other meaning here.
     signal.signal(signal.SIGURG, leave)
-    with suppress(RuntimeError):  # no memory for a thread: it is noticed when something is written
+    with suppress(RuntimeError):  # no memory for a thread: the next write will notice
         threading.Thread(target=_await_lost_reader, args=(descriptor,), daemon=True).start()
     try:
         yield
@@ -58,7 +58,7 @@ def _await_lost_reader(descriptor: int) -> None:
 
 
 def die_of(signal_number: int) -> NoReturn:
-    """Clean up, then end as a process killed by that signal ends, which is what shells and `make` look at."""
+    """Clean up, then die of the signal, which is what shells and `make` look for."""
     for cleanup in reversed(_cleanups):
         cleanup()
     take_default(signal_number)
@@ -66,7 +66,7 @@ def die_of(signal_number: int) -> NoReturn:
 
 
 def take_default(signal_number: int) -> None:
-    """Have the signal do to this process what it does by default: end it, or stop it until it is continued."""
+    """Send this process the signal with its default action: to end it, or to stop it until it is continued."""
     signal.signal(signal_number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal_number])
     os.kill(os.getpid(), signal_number)

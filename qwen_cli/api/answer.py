@@ -9,14 +9,14 @@ from qwen_cli.api.tool_calls import CallReader, ToolCall, calls_in
 from qwen_cli.errors import ProtocolError
 
 MAX_KEPT: Final = 64 << 20
-"""Characters: the most that is kept of a stream, which is printed as it comes but for what is judged at its end."""
+"""Characters of a stream that are kept for the verdict at its end; the rest is printed as it arrives and forgotten."""
 
 
 @dataclass(eq=False)
 class Answer:
-    """What is known of an answer: all of it once a completion was read, or what a stream has brought so far.
+    """The answer of a completion, or what has arrived of a stream so far.
 
-    A stream is printed as it comes, so its text is not kept here unless asked for: `has` says what there was.
+    The text of a stream is not kept here unless it is needed; `has` names the texts that were not empty.
     """
 
     content: str = ""
@@ -29,7 +29,7 @@ class Answer:
     meta_usage: JsonObject | None = None
 
     def as_message(self) -> JsonObject:
-        """The message in which the API wants it back: without its reasoning; each tool call has an id there."""
+        """The message that continues the conversation: without reasoning, and with an id for each tool call."""
         message: JsonObject = {"role": "assistant", "content": self.content}
         if self.tool_calls:
             message["content"] = self.content or None
@@ -45,7 +45,7 @@ class Answer:
 
 
 _CALL_SIZE: Final = 64
-"""Characters that a fragment counts for beside its arguments, so that empty ones are not kept without end."""
+"""Characters that each fragment counts for besides its arguments, so that empty ones cannot fill the memory."""
 
 
 class Delta(NamedTuple):
@@ -57,7 +57,7 @@ class Delta(NamedTuple):
 
 
 def read_completion(body: bytes) -> Answer:
-    """Read the body of a complete response; ProtocolError where it is not one."""
+    """Read the body of a response; ProtocolError if it is not a completion, or the error that it carries."""
     response = parse_object(body, "the response")
     if failure := error_within(response, "the response holds an error"):
         raise failure
@@ -76,7 +76,7 @@ def read_completion(body: bytes) -> Answer:
 
 
 class ChunkReader:
-    """Puts an answer together from the chunks of a stream."""
+    """Builds an answer from the chunks of a stream."""
 
     def __init__(self, *, keep_content: bool) -> None:
         self._answer = Answer()
@@ -88,11 +88,11 @@ class ChunkReader:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the finish reason has come: the only sign that an answer is complete."""
+        """Whether the finish reason has arrived: the only sign that an answer is complete."""
         return self._answer.finish_reason is not None
 
     def read(self, data: str) -> Delta:
-        """Read the JSON of one chunk; ProtocolError where it is not one, or the error that it carries."""
+        """Read the JSON of one chunk; ProtocolError if it is not a chunk, or the error that it carries."""
         what = "a chunk of the stream"
         chunk = parse_object(data, what)
         if failure := error_within(chunk, "the stream broke off with an error"):
@@ -126,7 +126,7 @@ class ChunkReader:
             raise ProtocolError(f"the stream needs more than {MAX_KEPT >> 20} MiB of memory")
 
     def finish(self) -> Answer:
-        """The answer so far; its content only if it was to be kept."""
+        """The answer so far, its content included if `keep_content` was set."""
         self._answer.content = "".join(self._content)
         self._answer.refusal = "".join(self._refusal)
         self._answer.tool_calls = self._calls.finish()
@@ -144,7 +144,7 @@ def _first_choice(response: JsonObject, what: str) -> JsonObject | None:
 
 
 def _texts(message: JsonObject, where: str) -> Delta:
-    """The texts of a message or a delta; `reasoning` is the reasoning on some servers, and something else on others."""
+    """The texts of a message or a delta; some servers call the reasoning `reasoning`, where others put other values."""
     other = message.get("reasoning")
     return Delta(
         content=member(message, "content", str, where) or "",
@@ -158,7 +158,7 @@ def _present(texts: Delta) -> set[str]:
 
 
 def read_usage(answer: Answer, response: JsonObject) -> None:
-    """Take the usage, and what it cost under `meta.usage`, from a body or a chunk that carries them."""
+    """Update `usage` and `meta_usage` from a body or a chunk that carries them."""
     answer.usage = member(response, "usage", dict, "the response") or answer.usage
     meta = member(response, "meta", dict, "the response") or {}
     answer.meta_usage = member(meta, "usage", dict, "meta") or answer.meta_usage

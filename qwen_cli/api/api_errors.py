@@ -1,4 +1,4 @@
-"""What the API says when it refuses: any of its shapes -> one error with the right exit status. No I/O."""
+"""Error responses of the API, in any of their shapes -> one error with its exit status. No I/O."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _ADVICE = {
 }
 
 _LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
-"""What the message of a 400 says whose `max_tokens` leaves no room for an answer after the reasoning."""
+"""In the message of a 400 for a `max_tokens` that leaves no room for an answer after the reasoning."""
 
 
 def refusal(
@@ -61,7 +61,7 @@ def _key_advice(source: str | None) -> str:
 
 
 def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
-    """Explain an error that arrives in spite of a 200, in a body or an event; None when there is none."""
+    """Explain an error in a body or an event that came with status 200; None if there is none."""
     is_own = {"message", "statusCode"} <= payload.keys()
     if not payload.get("error") and not (is_own and (not payload.get("choices") or _status(payload["statusCode"]))):
         return None
@@ -73,7 +73,7 @@ def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
 
 
 def error_in(body: bytes, what: str) -> QwenError | None:
-    """The same for a body that is not known to be anything."""
+    """The same for a body that need not be JSON."""
     payload = _parse(body)
     return error_within(payload, what) if isinstance(payload, dict) else None
 
@@ -98,7 +98,7 @@ def _error(status: int | None, what: str, message: str, request_id: str | None, 
 
 
 def _advice(status: int | None, message: str) -> str | None:
-    """What to do about it, as far as status and message say."""
+    """What to do about it, as far as status and message tell."""
     if status == _FORBIDDEN and any(word in message.lower() for word in ("credit", "balance", "fund", "billing")):
         return _TOP_UP
     if status == _BAD_REQUEST and any(words in message for words in _LIMIT_TOO_LOW):
@@ -118,13 +118,13 @@ def _parse(body: bytes) -> Any:
     try:
         return json_text.loads(body)
     except ValueError:
-        # Gateways answer in HTML or not at all; a short plain text is worth showing.
+        # Gateways send HTML or nothing; a short plain text is worth quoting.
         text = body.decode(errors="replace").strip()
         return text if text and "<" not in text and len(text) <= 300 else None  # noqa: PLR2004
 
 
 def _message(payload: Any) -> str:
-    """The message, wherever it is: a string, an array, an object, under `error` or bare."""
+    """The message, which may be a string, an array or an object, and stand under `error` or alone."""
     try:
         return _text(payload)
     except RecursionError:

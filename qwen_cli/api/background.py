@@ -1,4 +1,4 @@
-"""One call in a thread of its own, its outcome awaited when it is needed."""
+"""A call in a thread of its own."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """A call that is under way from the moment it is made; it does not keep the process alive."""
+    """A call that starts at once in a daemon thread, or in this one if there is no memory for another."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
@@ -17,7 +17,7 @@ class Background(Generic[T]):
         self._done = threading.Event()
         try:
             threading.Thread(target=self._run, daemon=True).start()
-        except RuntimeError:  # no memory for one more thread
+        except RuntimeError:
             self._run()
 
     def _run(self) -> None:
@@ -33,7 +33,7 @@ class Background(Generic[T]):
         return self._done.is_set()
 
     def result(self, timeout: float | None = None) -> T:
-        """What the call returned or raised; TimeoutError when that takes longer than `timeout` seconds."""
+        """What the call returned or raised; TimeoutError if it takes longer than `timeout` seconds."""
         if not self._done.wait(timeout):
             raise TimeoutError
         if self._failure is not None:

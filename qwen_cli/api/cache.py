@@ -1,7 +1,7 @@
-"""Answers kept by what was asked, so that the same request is answered again without being sent.
+"""Responses kept by request, so that the same request need not be sent again.
 
 An entry is the response body as it came, in `DIR/ab/cdef….json`, named by the SHA-256 of the URL and the request body.
-What reads an entry judges it as it would judge a response: a damaged one counts as a miss.
+An entry is judged like any response when it is read: a damaged one counts as a miss.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from qwen_cli.output.files import AtomicFile
 
 
 class CacheOptions(NamedTuple):
-    """Where answers are kept, and whether there is no other source of them."""
+    """The folder of the cache, and whether nothing may be sent."""
 
     cache: str | None = None
     cache_only: bool = False
@@ -27,7 +27,7 @@ class Cache(NamedTuple):
     only: bool = False
 
     def read(self, url: str, body: bytes) -> bytes | None:
-        """The response that is kept for that request; None where there is none."""
+        """The response to that request; None if there is none."""
         try:
             with open(self._path(url, body), "rb") as file:
                 return file.read()
@@ -37,7 +37,7 @@ class Cache(NamedTuple):
             raise LocalError(f"cannot read the cache in {self.folder}: {error.strerror}") from error
 
     def keep(self, url: str, body: bytes, response: bytes) -> None:
-        """Keep the response for the next time; the folder is made where it is missing."""
+        """Keep the response; the folder is created if it is missing."""
         path = self._path(url, body)
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
@@ -55,7 +55,7 @@ class Cache(NamedTuple):
 
 
 def open_cache(options: CacheOptions) -> Cache | None:
-    """The cache that the options name; None without one."""
+    """The cache that the options name, if any."""
     if options.cache is None:
         if options.cache_only:
             raise InvalidUsage("--cache-only needs --cache DIR")

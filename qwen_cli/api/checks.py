@@ -1,7 +1,7 @@
-"""What is asked of an answer, and whether it is that. No I/O.
+"""What is expected of an answer, and the verdict on it. No I/O.
 
-The one place where an answer is judged, for every command: first whether it is complete, then whether it holds what was
-asked for. Validators and parsers of Markdown are imported by what makes an `Expectation`, and only where it needs them.
+The one place where an answer is judged, for every command: first whether it is complete, then whether it is what was
+requested. Validators and Markdown parsers take time to import: whoever makes an `Expectation` passes them in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,27 +18,27 @@ COMPLETE: Final = ("stop", "tool_calls", "function_call")
 
 
 class UnfitAnswer(ProtocolError):
-    """The answer is complete, but not the JSON, the choice or the code that was asked for: asking again may help."""
+    """The answer is complete, but not the JSON, the choice or the code that was requested: asking again may help."""
 
 
 class Expectation(NamedTuple):
-    """What is asked of an answer, made once from the request, before anything is sent."""
+    """What is expected of an answer; made from the request, before anything is sent."""
 
     wanted: str = "content"
     """`content`, `reasoning` or `calls`."""
     json_format: str | None = None
-    """`json_object` or `json_schema`: the content is to be JSON."""
+    """`json_object` or `json_schema` if the content has to be JSON."""
     find_misfit: Callable[[Any], str | None] | None = None
-    """Says of a JSON value how it does not fit the schema; None where it does."""
+    """How a JSON value does not fit the schema; None if it fits."""
     choices: Sequence[str] = ()
     find_code: Callable[[str], str | None] | None = None
-    """Finds the code in the content, which is what is printed then."""
+    """The code in the content, which is printed instead of it; None if there is none."""
     tool_choice: Any = None
     allow_incomplete: bool = False
 
     @property
     def selects(self) -> bool:
-        """Whether what is printed is only found in the complete content."""
+        """Whether only a part of the content is printed, which takes all of it to find."""
         return bool(self.choices or self.find_code)
 
     @property
@@ -48,7 +48,7 @@ class Expectation(NamedTuple):
 
     @classmethod
     def of(cls, request: Mapping[str, Any], **others: Any) -> "Expectation":
-        """What the request body itself asks for, and what `others` add."""
+        """What the request body asks for, and the other fields."""
         response_format = request.get("response_format")
         kind = response_format.get("type") if isinstance(response_format, dict) else None
         json_format = kind if kind in ("json_object", "json_schema") else None
@@ -56,21 +56,20 @@ class Expectation(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is printed of an answer, and what is wrong with it."""
+    """The text to print of an answer, and what is wrong with it."""
 
     text: str
     failure: QwenError | None = None
     allowed: IncompleteAnswer | None = None
-    """Why the answer is not complete, though that is allowed."""
+    """Why the answer is incomplete, if that is allowed."""
 
     @property
     def is_good(self) -> bool:
-        """Whether the answer is complete and what was asked for."""
+        """Whether the answer is complete, and what was requested."""
         return self.failure is None and self.allowed is None
 
 
 def judge(answer: Answer, expectation: Expectation) -> Judgement:
-    """What the answer comes to: the text to print, and why it is not what was asked for."""
     text: str = getattr(answer, expectation.wanted, "")
     unfit = None
     if expectation.choices:
@@ -106,7 +105,7 @@ def _incomplete(answer: Answer, wanted: str) -> IncompleteAnswer | None:
 
 
 def _lacks(answer: Answer, expectation: Expectation) -> QwenError | None:
-    """What a complete answer has none of."""
+    """What a complete answer lacks."""
     wanted = expectation.wanted
     if failure := check_tool_choice(answer.tool_calls, expectation.tool_choice):
         return failure
@@ -118,7 +117,7 @@ def _lacks(answer: Answer, expectation: Expectation) -> QwenError | None:
 
 
 def _misfit(text: str, answer: Answer, expectation: Expectation) -> UnfitAnswer | None:
-    """How the text is not the JSON that was asked for; a tool call may stand in its place."""
+    """How the text is not the JSON that was requested; a tool call may take its place."""
     kind = expectation.json_format
     if kind is None or expectation.choices or expectation.wanted != "content" or (answer.tool_calls and not text):
         return None
@@ -133,16 +132,16 @@ def _misfit(text: str, answer: Answer, expectation: Expectation) -> UnfitAnswer 
 
 
 CHOICE: Final = "choice"
-"""The property that holds the choice in the JSON that is asked for."""
+"""The property that holds the choice in the JSON that is requested."""
 
 _AROUND: Final = " \t\r\n.\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
-"""What may stand around a bare word."""
+"""Characters that may surround a bare word."""
 
 
 def find_choice(content: str, choices: Sequence[str]) -> str | None:
-    """The choice that the content makes, in the JSON that was asked for or as a bare word.
+    """The choice in the content: in the JSON that was requested, or a bare word.
 
-    Where no choice is written in the same way, one that differs in case alone counts, if it is the only one.
+    If none is spelled exactly like it, the only one that differs in nothing but case counts.
     """
     word = content.strip()
     try:
@@ -163,8 +162,8 @@ def find_choice(content: str, choices: Sequence[str]) -> str | None:
 
 
 def _no_choice(choices: Sequence[str]) -> str:
-    shown = ", ".join(choices[:_MAX_SHOWN]) + (", …" if len(choices) > _MAX_SHOWN else "")
-    return f"the answer is none of the choices: {shown}"
+    listed = ", ".join(choices[:_MAX_LISTED]) + (", …" if len(choices) > _MAX_LISTED else "")
+    return f"the answer is none of the choices: {listed}"
 
 
-_MAX_SHOWN: Final = 10
+_MAX_LISTED: Final = 10

@@ -20,14 +20,14 @@ from qwen_cli.output.stderr import Notes
 
 _MAX_ERROR_BYTES: Final = 64 << 10
 _MAX_ERROR_SECONDS: Final = 1.5
-"""How long the body of an error may take, whose status has said the most."""
+"""How long to wait for the body of an error, which adds little to its status."""
 
 _KEEP_ALIVE: Final = 15.0
-"""Seconds that an idle connection is kept for the next request."""
+"""Seconds that an idle connection is kept open."""
 
 
 class Client:
-    """Sends requests to one endpoint, over connections that are kept and shared while the context lasts."""
+    """Sends requests to one endpoint, over connections that are kept and shared until the context ends."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Client:
             self._notes.detail(f"finished in {time.monotonic() - started:.2f} s")
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        """The first success within the retries that are allowed, or the last failure."""
+        """The first success within the allowed retries; raises the last failure."""
         attempt = 0
         while True:
             turn = self._pace.turn()
@@ -157,7 +157,7 @@ def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> h
 
 
 def _error_body(response: httpx.Response, proxy: str | None) -> bytes:
-    """What can be had of the body of an error before its time is up; its status is what counts."""
+    """The body of an error, or what arrives of it in time."""
     response.request.extensions["timeout"]["read"] = _MAX_ERROR_SECONDS
     end = time.monotonic() + _MAX_ERROR_SECONDS
     body = b""

@@ -1,4 +1,4 @@
-"""What answers cost: the figures of one, of many, and of the account."""
+"""What answers cost: the figures of one, their sum, and those of the account."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ FIGURES = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "total_toke
 
 
 def figures(answer: Answer) -> Figures:
-    """What the answer says that it cost, in the order of `FIGURES`; None for what the server did not give."""
+    """What an answer cost, in the order of `FIGURES`; None for a figure that the server did not send."""
     usage = answer.usage or {}
     details = member(usage, "completion_tokens_details", dict, "usage") or {}
     meta = answer.meta_usage or {}
@@ -25,7 +25,7 @@ def figures(answer: Answer) -> Figures:
 
 
 def figure_of(source: Mapping[str, Any], name: str) -> Decimal | None:
-    """The number of that name, exactly; None where there is none, ProtocolError where it is something else."""
+    """The number of that name, exactly; None if it is absent, ProtocolError if it is not a number."""
     value = source.get(name)
     if value is None:
         return None
@@ -38,11 +38,11 @@ def figure_of(source: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 _MAX_DIGITS: Final = 100
-"""Digits before the point: what is printed as a plain decimal has to end somewhere."""
+"""Digits before the point: the limit of what is printed as a plain decimal."""
 
 
 def plain(figure: Decimal | None) -> str:
-    """A plain decimal, never with an exponent; `-` for what is not known."""
+    """A decimal without an exponent; `-` for an unknown figure."""
     if figure is None:
         return "-"
     text = f"{figure:f}"
@@ -60,7 +60,7 @@ def usage_line(values: Figures, *, cached: bool = False) -> str:
 
 
 def lines(values: Mapping[str, Any], *, aligned: bool = False) -> str:
-    """`name<TAB>value` lines, or the same in columns; a figure of one model carries its name behind a colon."""
+    """`name<TAB>value` lines, `name:model<TAB>value` for the figures of one model; in columns if `aligned`."""
     flat = {name: value for name, value in values.items() if name != "models"}
     for row in values.get("models", ()):
         flat |= {f"{name}:{row['model']}": value for name, value in row.items() if name != "model"}
@@ -70,7 +70,7 @@ def lines(values: Mapping[str, Any], *, aligned: bool = False) -> str:
 
 
 def as_json(values: Any) -> str:
-    """The same as one JSON object, null for what is not known, numbers as plain as in the lines."""
+    """JSON on one line: null for an unknown figure, numbers without an exponent."""
     return visible_json(_to_json(values)) + "\n"
 
 
@@ -83,7 +83,7 @@ def _to_json(value: Any) -> str:
 
 
 class Total:
-    """The sum of each figure over answers; None for a figure that none of them has."""
+    """The sum of each figure of some answers; None for a figure that none of them has."""
 
     def __init__(self, answers: Iterable[Answer] = ()) -> None:
         self.sums: dict[str, Decimal | None] = dict.fromkeys(FIGURES)
@@ -93,7 +93,7 @@ class Total:
             self.add(answer)
 
     def add(self, answer: Answer) -> None:
-        """Count one more; ProtocolError, and nothing counted, where a figure is no number."""
+        """Count one more; ProtocolError, and nothing is counted, if a figure is not a number."""
         known = {name: figure for name, figure in figures(answer).items() if figure is not None}
         self._responses += 1
         for name, figure in known.items():
@@ -115,12 +115,12 @@ class Total:
 
 
 def read_balance(body: bytes) -> Figures:
-    """What `/v2/billing` says: the balance in USD."""
+    """The body of `/v2/billing` -> the balance in USD."""
     return {"usd_balance": figure_of(parse_object(body, "the balance"), "current_balance")}
 
 
 def read_period(body: bytes, period: str) -> dict[str, Any]:
-    """What `/v2/usage/detail` says: the total, and a row a model."""
+    """The body of `/v2/usage/detail` -> the total, and a row for each model."""
     what = "the usage report"
     report = parse_object(body, what)
     rows = member(report, "models", list, what) or []

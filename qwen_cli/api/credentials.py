@@ -18,12 +18,12 @@ VARIABLES = ("AIMLAPI_API_KEY", "AIMLAPI_KEY", "AIML_API_KEY")
 """Names that the provider's own material uses, the first one most."""
 
 PATIENCE = 3.0
-"""Seconds that a keyring gets to answer; one that waits for a password to be typed elsewhere takes longer."""
+"""Seconds to wait for a keyring; one that asks for a password in a window takes longer."""
 
 KEYS_URL = "https://aimlapi.com/app/keys"
 
 KEYRING = "keyring"
-"""The source of a key that is stored there; any other source is the name of a variable."""
+"""The source of a stored key; any other source is the name of a variable."""
 
 NO_SOURCE = "none"
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class KeyringError(CredentialsError):
-    """No keyring, or one that does not answer; `remedy` is what would bring it back."""
+    """No keyring, or one that does not answer; `remedy` is what would help."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message, advice=f"{remedy}, or set {VARIABLES[0]} to do without it")
@@ -39,7 +39,7 @@ class KeyringError(CredentialsError):
 
 
 class Key(NamedTuple):
-    """An API key and where it came from. Its secret is kept out of the repr and out of any message."""
+    """An API key and its source. The secret is kept out of the repr and of every message."""
 
     secret: str
     source: str
@@ -49,12 +49,12 @@ class Key(NamedTuple):
 
     @property
     def hint(self) -> str:
-        """The last four characters, and none of a key so short that four would give it away."""
+        """The last four characters, or none of a key so short that they would give it away."""
         return f"…{self.secret[-4:]}" if len(self.secret) >= 16 else "…"  # noqa: PLR2004
 
 
 def find_key(endpoint: Endpoint, *, no_key: bool) -> Key | None:
-    """The key to send to that endpoint; None where none is wanted, or a loopback server is asked without one."""
+    """The key for that endpoint; None with `no_key`, or for a loopback server if there is none."""
     if no_key:
         return None
     endpoint.require_privacy()
@@ -73,7 +73,7 @@ def find_key(endpoint: Endpoint, *, no_key: bool) -> Key | None:
 
 
 def _no_key(endpoint: Endpoint, problem: KeyringError | None) -> CredentialsError:
-    """Say where a key comes from, how to do without one, and only then what is wrong with the keyring."""
+    """Say where to get a key, how to do without one, and only then what is wrong with the keyring."""
     source = f"get one at {KEYS_URL} and " if endpoint.base_url == DEFAULT_BASE_URL else ""
     store = f"set {VARIABLES[0]}" if problem else f"store it with 'qwen-cli key set' or set {VARIABLES[0]}"
     aside = f" ({problem.message}: {problem.remedy})" if problem else ""
@@ -90,7 +90,7 @@ def _from_environment() -> Key | None:
 
 
 def check_key(secret: str, what: str) -> str:
-    """The key, if an HTTP header can carry it; no message quotes it from here on."""
+    """The key, redacted from every message from now on; CredentialsError if an HTTP header cannot carry it."""
     redact(secret)
     if not secret.isascii() or not secret.isprintable() or " " in secret:
         raise CredentialsError(f"{what} is not a key: it contains white space, a line break or a non-ASCII character")
@@ -98,12 +98,12 @@ def check_key(secret: str, what: str) -> str:
 
 
 def require_keyring() -> None:
-    """CredentialsError when no keyring can be used: better said before a key is typed than after."""
+    """CredentialsError if no keyring can be used, before anybody types a key."""
     _ask_keyring(_name)
 
 
 def store_key(endpoint: Endpoint, secret: str) -> Key:
-    """The key, stored for that endpoint."""
+    """Store the key for that endpoint, and return it."""
     if not secret:
         raise InvalidUsage("no key given: nothing was stored")
     check_key(secret, "the input")
@@ -112,7 +112,7 @@ def store_key(endpoint: Endpoint, secret: str) -> Key:
 
 
 def delete_key(endpoint: Endpoint) -> bool:
-    """Delete the stored key; False when there was none."""
+    """Delete the stored key; False if there was none."""
 
     def delete(keyring: "KeyringBackend") -> bool:
         if keyring.get_password(SERVICE, endpoint.account) is None:
@@ -124,7 +124,7 @@ def delete_key(endpoint: Endpoint) -> bool:
 
 
 def describe(endpoint: Endpoint) -> dict[str, str]:
-    """What `key status` prints: name and value, never the key itself. `source` may be `NO_SOURCE`."""
+    """Name and value of what `key status` prints, never the key itself. `source` may be `NO_SOURCE`."""
     winner = _from_environment()
     try:
         secret, backend = _ask_keyring(
@@ -163,7 +163,7 @@ def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in the words of whoever knows it, but without the number of an error."""
+    """The message of an error, without the `[Errno N]` of the operating system's."""
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from qwen_cli.api.endpoint import Endpoint
 
 FRESH: Final = 20.0
-"""Seconds that a connection may wait for its request; servers hang up on one that has been silent for longer."""
+"""Seconds that a connection may wait for its request: servers close those that are silent for longer."""
 
 ATTEMPT_DELAY: Final = 0.25
-"""Seconds until the next address is tried beside those under way (RFC 8305, section 8)."""
+"""Seconds until the next address is tried as well (RFC 8305, section 8)."""
 
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class Server(NamedTuple):
-    """Whom to connect to, and whether TLS is spoken from the first byte."""
+    """Where to connect to, and whether to speak TLS from the first byte."""
 
     host: str
     port: int
@@ -36,12 +36,12 @@ class Server(NamedTuple):
 
 
 class Dial:
-    """One connection, under way from the moment it is made."""
+    """A connection that is being made in the background."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self._started = time.monotonic()
-        # Made while the name is looked up and TCP connects.
+        # Created while the name is looked up and TCP connects.
         self._context = trust() if server.tls else None
         self._connection = Background(self._connect)
 
@@ -56,12 +56,12 @@ class Dial:
             raise
 
     def connection(self, timeout: float) -> socket.socket:
-        """The connected socket; OSError or LocalError says why there is none, TimeoutError that the time was up."""
+        """The connected socket; OSError or LocalError if it failed, TimeoutError after `timeout` seconds."""
         return self._connection.result(timeout)
 
     @property
     def is_usable(self) -> bool:
-        """Whether the connection is on its way, or was made and is still open; a failure of the past is no verdict."""
+        """Whether it is not made yet, or still open; one that failed long ago says nothing about the next attempt."""
         if not self._connection.is_done:
             return True
         try:
@@ -75,7 +75,7 @@ _ahead: list[Dial] = []
 
 
 def dial_ahead(endpoint: "Endpoint") -> None:
-    """Begin to connect to that endpoint, unless that has begun already, or a proxy is to be asked instead."""
+    """Begin to connect to that endpoint, unless that has begun already or a proxy will be used."""
     if find_proxy(endpoint) is not None:
         return
     server = Server(endpoint.host, endpoint.port, tls=endpoint.scheme == "https")
@@ -84,7 +84,7 @@ def dial_ahead(endpoint: "Endpoint") -> None:
 
 
 def claim(server: Server) -> Dial | None:
-    """The connection that was dialled ahead to that server, for whoever asks first; None if it is of no use."""
+    """The connection that was dialled ahead to that server, once; None if there is none that can be used."""
     dial = _ahead.pop() if _ahead and _ahead[0].server == server else None
     return dial if dial and dial.is_usable else None
 
@@ -105,9 +105,9 @@ def addresses(host: str, port: int) -> Sequence[Address]:
 
 
 def connect(candidates: Sequence[Address]) -> socket.socket:
-    """A connection to the first of the addresses that answers, each tried `ATTEMPT_DELAY` after the one before it.
+    """A connection to the first address that answers, each tried `ATTEMPT_DELAY` after the one before it.
 
-    OSError of the last attempt that failed when none answers.
+    If none answers, the OSError of the last attempt.
     """
     waiting = list(candidates)
     attempts: dict[int, socket.socket] = {}
@@ -153,7 +153,7 @@ def _begin(candidate: Address) -> socket.socket:
 
 
 def is_open(connection: socket.socket) -> bool:
-    """Whether nothing has arrived, not even the end; what TLS says beside the data is taken in on the way."""
+    """Whether nothing has arrived, not even the end; TLS messages without data do not count."""
     connection.settimeout(0)
     try:
         connection.recv(1)

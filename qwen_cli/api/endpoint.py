@@ -25,8 +25,8 @@ class SendingOptions(NamedTuple):
 class Endpoint(NamedTuple):
     """A server that speaks the protocol.
 
-    `account` is the user name of its key in the keyring: the host, with its port where the URL names one (and then an
-    IPv6 address in brackets).
+    `account` is the user name of its key in the keyring: the host, with the port if the URL names one (an IPv6 address
+    is in brackets then).
     """
 
     base_url: str
@@ -43,7 +43,7 @@ class Endpoint(NamedTuple):
         return address is not None and address.is_loopback
 
     def require_privacy(self) -> None:
-        """InvalidUsage where a key would be sent in the clear."""
+        """InvalidUsage if a key would be sent in the clear."""
         if self.scheme == "http" and not self.is_loopback:
             raise InvalidUsage(
                 f"a key is never sent over plain http to {self.host}",
@@ -69,7 +69,7 @@ class Endpoint(NamedTuple):
 
 
 def parse_endpoint(base_url: str) -> Endpoint:
-    """Read a base URL; InvalidUsage where it is none."""
+    """InvalidUsage if it is not a base URL."""
     try:
         parts = urlsplit(base_url)
         port = parts.port
@@ -97,7 +97,7 @@ _MAX_LENGTH = 8000
 
 
 def _is_host(host: str) -> bool:
-    """Whether it is an address, or a name as RFC 1123 has it, which does not end in digits."""
+    """Whether it is an address, or a name by RFC 1123, whose last label is not a number."""
     labels = host.removesuffix(".").split(".")
     is_name = all(0 < len(label) < 64 for label in labels) and not labels[-1].isdigit()  # noqa: PLR2004 -- RFC 1035
     return is_name or _address(host) is not None

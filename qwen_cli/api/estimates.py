@@ -1,4 +1,4 @@
-"""What a request will cost at most, known before it is sent: an upper bound, not a forecast. No I/O."""
+"""What a request costs at most, before it is sent: an upper bound, not a forecast. No I/O."""
 
 import json
 import unicodedata
@@ -10,18 +10,18 @@ from qwen_cli.api.costs import Figures, figure_of
 from qwen_cli.api.members import JsonObject, as_object, member, parse_object
 
 _PER_MESSAGE: Final = 32
-"""Tokens at most that a chat template puts around a message, and before the answer; they are about five."""
+"""Tokens at most that a chat template adds to a message, and before the answer; usually about five."""
 
 _PER_FORMAT: Final = 1024
-"""Tokens at most with which a chat template explains tools or a format; they are about three hundred."""
+"""Tokens at most with which a chat template explains tools or a format; usually about three hundred."""
 
 _PLACE: Final = "the list of models"
 
 
 def estimate(body: Mapping[str, Any], models: bytes) -> tuple[Figures, list[str]]:
-    """The bounds for a request, by the response of `GET /v1/models`; and a note on each thing that they leave out.
+    """The bounds for a request, and a note on each thing that they leave out; `models` is the body of `GET /v1/models`.
 
-    A tokenizer of bytes, such as this model's, makes no more tokens of a text than it has bytes in UTF-8.
+    A byte-level tokenizer, such as this model's, makes no more tokens of a text than it has bytes in UTF-8.
     """
     name = body["model"]
     model = _find_model(parse_object(models, _PLACE), name)
@@ -48,18 +48,18 @@ def estimate(body: Mapping[str, Any], models: bytes) -> tuple[Figures, list[str]
 def _prompt_tokens(body: Mapping[str, Any]) -> int:
     around = _PER_MESSAGE * (len(body["messages"]) + 1)
     texts = sum(_bytes(text) for message in body["messages"] for text in _texts(message))
-    # Templates write JSON in any layout, and escape what is not ASCII or not.
+    # Templates write JSON in any layout, and may escape what is not ASCII.
     formats = [body[name] for name in ("tools", "response_format") if body.get(name) is not None]
     return around + texts + sum(_PER_FORMAT + len(json.dumps(each)) for each in formats)
 
 
 def _bytes(text: str) -> int:
-    """In UTF-8; tokenizers compose characters first (NFC), which makes some longer."""
+    """Length in UTF-8; tokenizers compose characters first (NFC), which makes some longer."""
     return max(len(form.encode()) for form in (text, unicodedata.normalize("NFC", text)))
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text of a message, but for images."""
+    """Every text of a message; images are left out."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -77,20 +77,20 @@ def _has_images(body: Mapping[str, Any]) -> bool:
 
 
 def _completion_tokens(body: Mapping[str, Any], model: JsonObject) -> Decimal | None:
-    """The limit of the request, or else the model's."""
+    """The limit of the request, otherwise the model's."""
     info = member(model, "info", dict, _PLACE) or {}
     return figure_of(body, "max_tokens") or figure_of(info, "outputMax") or figure_of(info, "contextLength")
 
 
 def _find_model(response: JsonObject, name: str) -> JsonObject | None:
-    """The model of that name, or of that other name; servers that know no `id` list all of theirs."""
+    """The model of that id or alias; servers that ignore `id` list all of theirs."""
     found = [as_object(each, _PLACE) for each in member(response, "data", list, _PLACE) or ()]
     named = [each for each in found if each.get("id") == name]
     return next(iter(named or [each for each in found if name in (member(each, "aliases", list, _PLACE) or ())]), None)
 
 
 def _prices(model: JsonObject) -> Mapping[str, Decimal] | None:
-    """USD for a token of input and of output, the dearest of each; None where that is not fixed."""
+    """The highest price of a token of input and of output, in USD; None if it is not fixed."""
     pricing = member(model, "pricing", dict, _PLACE) or {}
     if pricing.get("kind") != "fixed" or pricing.get("currency", "USD") != "USD":
         return None

@@ -1,4 +1,4 @@
-"""One request, from its body to the judgement of its answer, and asking again."""
+"""One request, from its body to the verdict on its answer, and asking again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -17,12 +17,12 @@ _WAITING = "waiting for the answer"
 
 
 class Outcome(NamedTuple):
-    """What became of a request: every answer that was paid for, and what the last one comes to."""
+    """Every answer to a request, each of them paid for, and the verdict on the last one."""
 
     answers: list[Answer]
     judgement: Judgement
     cached: bool = False
-    """Whether the answer was kept from another time, and so cost nothing."""
+    """Whether the answer came from the cache, and so cost nothing."""
 
     @property
     def answer(self) -> Answer:
@@ -37,16 +37,13 @@ class Exchange(NamedTuple):
     notes: Notes
     expectation: Expectation = Expectation()
     reask: int = 0
-    """How often to ask again when an answer is not what was asked for."""
+    """How often to ask again if the answer is not what was requested."""
     save: Callable[[bytes], None] | None = None
-    """Takes each body and chunk as it came."""
+    """Called with each body, or each chunk, as it came."""
     cache: Cache | None = None
 
     def ask(self) -> Outcome:
-        """Send, read the complete answer and judge it; ask again, with what was wrong, as often as allowed.
-
-        What the cache holds is not sent.
-        """
+        """Answer from the cache, or send, read and judge; ask again, with what was wrong, as often as allowed."""
         if recalled := self.recall():
             return recalled[1]
         answers: list[Answer] = []
@@ -68,13 +65,13 @@ class Exchange(NamedTuple):
             ]
 
     def judged(self, answer: Answer) -> Outcome:
-        """What an answer that was read elsewhere comes to."""
+        """The outcome of an answer that was read elsewhere."""
         return Outcome([answer], judge(answer, self.expectation))
 
     def recall(self) -> tuple[bytes, Outcome] | None:
-        """The response that the cache holds, and what it comes to; None when the request has to be sent.
+        """The response in the cache, and its outcome; None if the request has to be sent, CacheMiss if it may not be.
 
-        What the command would not take for a complete answer counts as a miss. NetworkError when nothing may be sent.
+        An answer that is not what this command needs counts as a miss.
         """
         if self.cache is None:
             return None
@@ -111,14 +108,14 @@ class Exchange(NamedTuple):
         return received
 
     def pieces(self) -> Iterator[bytes]:
-        """Send, and pass on the body as it arrives."""
+        """Send, and yield the body as it arrives."""
         with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
             for piece in reply.pieces():
                 wait.over()
                 yield piece
 
     def chunks(self, reader: ChunkReader, wanted: Sequence[str]) -> Iterator[tuple[str, Delta]]:
-        """Send, and pass on each chunk's JSON and what it adds; the wait ends with the first wanted text."""
+        """Send, and yield the JSON and the delta of each chunk; the wait ends with the first text in `wanted`."""
         with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
             try:
                 for data in reply.events():
@@ -133,7 +130,7 @@ class Exchange(NamedTuple):
                     self.notes.note(f"the answer is complete, but its usage may be missing: {error}")
                 elif isinstance(error, NetworkError):
                     raise
-                # Otherwise what is missing is the finish reason, as judging it will say.
+                # Otherwise the verdict will be that the finish reason is missing.
 
     def _send(self, body: dict[str, Any]) -> AbstractContextManager[Reply]:
         return self.client.post(self.client.endpoint.chat_url, encode(body))

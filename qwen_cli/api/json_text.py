@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: no NaN, no infinity. Every way to be wrong is a ValueError with a message of one line."""
+"""JSON as in RFC 8259, without NaN and infinity. Every error is a ValueError with a message of one line."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from typing import Any, Final, NoReturn
 from qwen_cli.output.terminal import encode as to_utf8
 
 MAX_DEPTH: Final = 500
-"""Arrays and objects within each other: more than anybody sends, and so few that no way of handling them overflows."""
+"""Nested arrays and objects: more than anybody sends, and few enough for every recursive function."""
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Made once: `json.loads` with an option makes one a call, which takes longer than reading a chunk of a stream.
+# `json.loads` with an option creates a decoder for each call, which takes longer than reading a chunk of a stream.
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
@@ -66,7 +66,7 @@ _LEXEME = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\s\[\]{},:"]++|[\[\]{},:]')
 
 
 def reformatted(text: str, *, indent: int | None = None) -> str:
-    """A valid JSON text with other white space: compact, or indented. Its numbers stay as they are written."""
+    """A valid JSON text with other white space: compact, or indented. Numbers stay as they are written."""
     parts: list[str] = []
     level = 0
 

@@ -1,4 +1,4 @@
-"""httpx without what a command-line program does not use: the one door through which it is imported.
+"""httpx without the parts that are not used here: the only module that imports it.
 
 `import httpx` also imports its command line (`httpx._main`) where rich and Pygments are installed, which costs half as
 much again, and httpcore its backends for anyio and trio.
@@ -8,7 +8,7 @@ import sys
 
 _UNUSED = [name for name in ("httpx._main", "anyio", "trio") if name not in sys.modules]
 
-# None makes an import fail, which both provide for.
+# None makes an import fail, for which both are prepared.
 sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]
 import httpcore as httpcore  # noqa: E402, PLC0414
 import httpx as httpx  # noqa: E402, PLC0414

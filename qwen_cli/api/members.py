@@ -1,4 +1,4 @@
-"""The members of the objects that a server sends, each held to its kind; ProtocolError names the place. No I/O."""
+"""Typed access to the JSON that a server sends; ProtocolError names the place of a wrong type. No I/O."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def as_object(value: Any, where: str) -> JsonObject:
 
 
 def member(parent: JsonObject, name: str, kind: type, where: str) -> Any:
-    """The member if it is there and of that kind; None where it is absent or null."""
+    """The member of that type; None if it is absent or null."""
     value = parent.get(name)
     if value is None or isinstance(value, kind):
         return value

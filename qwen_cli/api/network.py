@@ -1,4 +1,4 @@
-"""What httpcore sends and receives through: connections dialled ahead, and streams that hear a refusal early."""
+"""The network below httpcore: connections dialled ahead, and streams that notice a refusal during an upload."""
 
 import select
 import socket
@@ -18,7 +18,7 @@ _PIECE = 1 << 16
 class Stream(httpcore.NetworkStream):
     """A connected socket. `ended` says that the peer has closed its side.
 
-    Up to `deadline`, on the clock of `time.monotonic`, what a proxy sends still belongs to connecting.
+    `deadline`, on the clock of `time.monotonic`, is that of a tunnel through a proxy, which is a part of connecting.
     """
 
     def __init__(self, connection: socket.socket, deadline: float | None = None) -> None:
@@ -41,7 +41,7 @@ class Stream(httpcore.NetworkStream):
         return timeout if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send it all; WriteError as soon as the peer answers or hangs up meanwhile, so that its answer is read."""
+        """Send all of it; WriteError as soon as the peer answers or hangs up, so that its answer is read."""
         view = memoryview(buffer)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN | select.POLLOUT)
@@ -60,7 +60,7 @@ class Stream(httpcore.NetworkStream):
         try:
             self._early = self._connection.recv(_PIECE)
         except (BlockingIOError, ssl.SSLWantReadError):
-            return False  # what TLS says beside the data
+            return False  # a TLS message without data
         self.ended = not self._early
         return True
 
@@ -77,7 +77,7 @@ class Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Speak TLS from here on, where that has not begun with the connection."""
+        """Speak TLS from here on, unless the connection does already."""
         if isinstance(self._connection, ssl.SSLSocket):
             return self
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
@@ -85,7 +85,7 @@ class Stream(httpcore.NetworkStream):
             return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
 
     def get_extra_info(self, info: str) -> Any:
-        """Whether the connection is readable, which httpcore asks before it reuses one; nothing else is known of it."""
+        """`is_readable` is all that httpcore needs to know, before it reuses a connection."""
         return not is_open(self._connection) if info == "is_readable" else None
 
 
@@ -117,7 +117,7 @@ class Backend(httpcore.NetworkBackend):
 
 @contextmanager
 def _mapped(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
-    """Raise what happens on the way as httpcore's errors, the cause kept."""
+    """Raise the errors of sockets as those of httpcore, which keep them as their cause."""
     try:
         yield
     except TimeoutError as error:

@@ -1,4 +1,4 @@
-"""What went wrong on the way to the server and back: one error for each kind of failure of the network."""
+"""Failures of the network: which are worth a retry, and one error with a message for each kind."""
 
 import socket
 import ssl
@@ -21,9 +21,9 @@ def is_worth_retrying(error: httpx.TransportError) -> bool:
 
 
 def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Response | None = None) -> QwenError:
-    """Say what went wrong on the way, and what can be done about it.
+    """Say what went wrong, and what to do about it.
 
-    `proxy` is its host and port, where there is one; `response` is one whose body was being read.
+    `proxy` is its host and port, if there is one; `response` is the one whose body was being read.
     """
     host = error.request.url.netloc.decode()
     if _is_about_connecting(error):
@@ -76,7 +76,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """What the operating system or OpenSSL says, in words."""
+    """The words of the operating system or of OpenSSL."""
     *_, cause = _causes(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message

@@ -11,7 +11,7 @@ from qwen_cli.api.endpoint import Endpoint
 def find_proxy(endpoint: Endpoint) -> str | None:
     """The URL of the proxy to go through; None for a direct connection.
 
-    A loopback address is never asked of a proxy, which would get to see the key.
+    A loopback address never goes through a proxy, which would see the key.
     """
     if endpoint.is_loopback:
         return None
@@ -23,12 +23,12 @@ def find_proxy(endpoint: Endpoint) -> str | None:
 
 
 def host_and_port(proxy: str) -> str:
-    """Those of a proxy's URL, without the password that may stand before them."""
+    """Those of a proxy's URL, without its user name and password."""
     return proxy.partition("://")[2].rpartition("@")[2].partition("/")[0]
 
 
 def _settings() -> Mapping[str, str]:
-    """Scheme, `all` or `no` -> its setting."""
+    """`http`, `https`, `all` and `no` -> the variable's value."""
     if sys.platform != "linux":  # elsewhere the system's settings count too
         from urllib.request import getproxies
 

@@ -10,15 +10,15 @@ from qwen_cli.api.lean_httpx import httpx
 from qwen_cli.errors import IncompleteAnswer, ProtocolError
 
 MAX_BYTES: Final = 64 << 20
-"""The largest response, or event of a stream: one without end stops here."""
+"""The largest response, or event of a stream: an endless one stops here."""
 
 _MAX_PIECE: Final = 1 << 16
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
-"""As `wbits`: the header says which of the two it is."""
+"""The value of `wbits` that recognises either format by its header."""
 
 
 class Reply:
-    """A successful response, its body still on the way."""
+    """A successful response whose body is still arriving."""
 
     def __init__(self, response: httpx.Response, proxy: str | None) -> None:
         self._response = response
@@ -27,7 +27,7 @@ class Reply:
         self._has_ended = False
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it arrives, its content encoding undone."""
+        """The decoded body as it arrives."""
         try:
             yield from decoded(self._response.iter_raw(), self._headers.get("content-encoding", ""))
             self._has_ended = True
@@ -35,7 +35,7 @@ class Reply:
             raise network_errors.explain(error, self._proxy, self._response) from error
 
     def read(self) -> bytes:
-        """The whole body; ProtocolError when it is larger than `MAX_BYTES`."""
+        """The whole body; ProtocolError if it is larger than `MAX_BYTES`."""
         body = bytearray()
         for piece in self.pieces():
             body += piece
@@ -46,7 +46,7 @@ class Reply:
     def events(self) -> Iterator[str]:
         """The data of each server-sent event, up to `[DONE]` or the end.
 
-        IncompleteAnswer when the end comes in the middle of an event: without a length, a cut looks like an end.
+        IncompleteAnswer if it ends in the middle of an event: in a body without a length, a cut looks like the end.
         """
         content_type = self._headers.get("content-type", "").lower()
         if content_type and "text/event-stream" not in content_type:
@@ -62,7 +62,7 @@ class Reply:
 
 
 def decoded(pieces: Iterable[bytes], encodings: str) -> Iterator[bytes]:
-    """A body with its `Content-Encoding` undone, in pieces that stay small however much it was compressed."""
+    """Undo the `Content-Encoding` of a body, in pieces that stay small however much it was compressed."""
     for encoding in reversed([name.strip().lower() for name in encodings.split(",")]):
         if encoding in ("gzip", "x-gzip", "deflate"):
             pieces = _inflated(pieces)
@@ -85,7 +85,7 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_events(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The data of each server-sent event in a body that arrives in any pieces."""
+    """The data of each server-sent event in a body."""
     import httpx_sse
 
     undelivered = 0

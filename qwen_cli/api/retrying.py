@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before. No I/O."""
+"""What to retry, and how long to wait before. No I/O."""
 
 from typing import Final
 
@@ -8,17 +8,17 @@ STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 """Failures that the service does not charge for."""
 
 LONGEST: Final = 60.0
-"""Seconds: a longer `Retry-After` is cut to this."""
+"""Seconds: the limit of `Retry-After`."""
 
 LIMITS: Final = frozenset({429, 503})
-"""Those that say that the service is busy, rather than broken."""
+"""Statuses of a service that is busy rather than broken."""
 
 _FIRST: Final = 0.5
 _MAX_DOUBLINGS: Final = 4
 
 
 def delay(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait after that attempt, counted from 0: what the server asks for, or backoff with jitter."""
+    """Seconds to wait after an attempt, counted from 0: what the server asks for, or backoff with jitter."""
     if (asked := parse_retry_after(retry_after)) is not None:
         return min(asked, LONGEST)
     import random
@@ -28,7 +28,7 @@ def delay(attempt: int, retry_after: str | None) -> float:
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Both forms of the header (RFC 9110, 10.2.3): seconds, or a date; None where it is neither."""
+    """Seconds, from either form of the header (RFC 9110, 10.2.3); None if it is neither a number nor a date."""
     if value is None:
         return None
     if value.strip().isdecimal():
@@ -46,15 +46,15 @@ def parse_retry_after(value: str | None) -> float | None:
 
 
 class Pace:
-    """When requests may be sent. This one sends at once, and leaves refusals to the retries of each request."""
+    """When requests may be sent: here at once, and the retries of each request deal with refusals."""
 
     def turn(self) -> int:
-        """Wait until one more may be sent; the value identifies that moment to `limited`."""
+        """Wait until one more may be sent; the value identifies it to `limited`."""
         return 0
 
     def answered(self) -> None:
-        """A request was taken by the service, whatever came of it."""
+        """The service has accepted a request."""
 
     def limited(self, turn: int, failure: QwenError, retry_after: str | None) -> bool:  # noqa: ARG002 -- for others
-        """The service is busy: whether the request has another turn, which costs no retry; or raise `failure`."""
+        """The service is busy: return whether the request gets another turn, which is no retry, or raise `failure`."""
         return False

@@ -1,4 +1,4 @@
-"""Saved output of `json` -> the answers in it: bodies and chunk lines, any number, in any layout. No I/O."""
+"""Saved output of `json`, any number of bodies and chunks in any layout -> the answers in it. No I/O."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from qwen_cli.errors import LocalError, ProtocolError
 
 
 def read_saved(text: str, name: str) -> Iterator[Answer]:
-    """The usage and cost of each answer in saved output of `json`; chunks that belong together are one answer."""
+    """The usage and cost of each answer; chunks that belong together are one answer."""
     stream: _Stream | None = None
     for offset, document in _documents(text, name):
         if not isinstance(document, dict) or not {"choices", "usage", "meta"} & document.keys():
@@ -40,14 +40,14 @@ class _Stream:
         self.answer = usage
         self._id = chunk.get("id")
         self._id_count = 1
-        """How often the id came in a row from the start; 0 once another one has come."""
+        """How often the id came in a row from the start; 0 after another id."""
         self._is_finished = bool(_choice(chunk).get("finish_reason"))
 
     def is_over_at(self, chunk: JsonObject, usage: Answer) -> bool:
-        """Whether the chunk belongs to another answer: one that adds text, or is of another id than all before.
+        """Whether the chunk belongs to another answer.
 
-        After the finish reason there is no more text, only figures: in a chunk without choices, or with an empty one.
-        Ids tell only where a server does not make one for each chunk; they end a stream that was cut.
+        After the finish reason, chunks bring only figures: without choices, or with an empty one. Before it, another id
+        means that the stream was cut, unless the server makes an id for each chunk.
         """
         if not chunk.get("choices"):
             return False
@@ -60,7 +60,7 @@ class _Stream:
         return self._id_count > 1 and chunk.get("id") != self._id and not brings_figures
 
     def add(self, chunk: JsonObject, usage: Answer) -> None:
-        """Take the figures: the latest, but where an empty choice after the finish reason repeats or resets them."""
+        """Take the latest figures, but not those that an empty choice after the finish reason repeats or resets."""
         choice = _choice(chunk)
         is_last_word = not (self._is_finished and choice)
         if usage.usage is not None and (is_last_word or self.answer.usage is None):
@@ -73,7 +73,7 @@ class _Stream:
 
 
 def _choice(document: JsonObject) -> JsonObject:
-    """The choice that is the answer: the first one with the index 0."""
+    """The first choice with the index 0, which is the answer."""
     choices = document.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and choice.get("index", 0) == 0:
@@ -118,7 +118,7 @@ def _documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
 
 
 def _after_space(text: str, position: int) -> int:
-    """Where the next value begins; a byte order mark may stand before it."""
+    """The position of the next value, behind white space and byte order marks."""
     found = _NO_SPACE.search(text, position)
     return found.start() if found else len(text)
 

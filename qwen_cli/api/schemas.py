@@ -1,4 +1,4 @@
-"""JSON Schemas against which answers are held. Nothing is ever fetched, and patterns run in linear time."""
+"""JSON Schemas of answers. Nothing is ever fetched, and patterns run in linear time."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -50,10 +50,10 @@ def _reason(error: ValidationError) -> str:
 
 
 def _place(path: Iterable[str | int]) -> str:
-    """A JSON pointer; that to the whole is empty, and so is said in words."""
+    """A JSON pointer, or words for the empty one to the whole."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path) or "the top level"
 
 
 def _shortened(message: str) -> str:
-    """The beginning, which quotes the value, and the end, which says what was expected."""
+    """Its beginning, which quotes the value, and its end, which says what was expected."""
     return message if len(message) <= _MAX_LENGTH else f"{message[:40]}…{message[-(_MAX_LENGTH - 41) :]}"

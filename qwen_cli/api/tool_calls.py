@@ -1,4 +1,4 @@
-"""Tool calls: complete ones, fragments of one, and whether they are those that were requested. No I/O."""
+"""Tool calls: reading them, joining their fragments, and whether they are those that were requested. No I/O."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from qwen_cli.output.terminal import visible_json
 
 
 class ToolCall(NamedTuple):
-    """A function that the model wants called, or a fragment of that; `arguments` is JSON text, or is meant to be."""
+    """A function that the model calls, or a fragment of that; `arguments` should be JSON text."""
 
     id: str | None
     name: str
     arguments: str
 
     def as_json(self) -> str:
-        """One line: `{"id":…,"name":…,"arguments":…}`, arguments as they are if they are valid JSON, else a string."""
+        """One line: `{"id":…,"name":…,"arguments":…}`, with the arguments as a string if they are not valid JSON."""
         arguments = _compact(self.arguments) or _dumps(self.arguments)
         return visible_json(f'{{"id":{_dumps(self.id)},"name":{_dumps(self.name)},"arguments":{arguments}}}')
 
@@ -29,7 +29,7 @@ def _dumps(value: str | None) -> str:
 
 
 def _compact(text: str) -> str | None:
-    """A JSON text in one line; None where it is none, or holds a number that readers would take for infinity."""
+    """A JSON text on one line; None if it is invalid, or holds a number that reads as infinity."""
     try:
         if json_text.holds_infinity(json_text.loads(text)):
             return None
@@ -49,13 +49,13 @@ class _OpenCall:
 
 
 class CallReader:
-    """Puts tool calls together from their fragments."""
+    """Joins the fragments of tool calls."""
 
     def __init__(self) -> None:
         self._calls: list[_OpenCall] = []
 
     def read(self, number: Any, part: ToolCall) -> None:
-        """Add a fragment to the call that it continues, or begin another; ProtocolError if `number` is no index."""
+        """Add a fragment to the call that it continues, or begin another; ProtocolError if `number` is not an index."""
         index = _small_number(number)
         last = next((call for call in reversed(self._calls) if index in (None, call.index)), None)
         if last is not None and _continues(last, index, part):
@@ -95,9 +95,9 @@ def _continues(call: _OpenCall, index: int | None, part: ToolCall) -> bool:
 
 
 def calls_in(message: JsonObject, where: str) -> Iterator[tuple[Any, ToolCall]]:
-    """The tool calls of a message, or their fragments in a delta, each with the `index` that it carries.
+    """The tool calls of a message, or the fragments in a delta, each with its `index`, unchecked.
 
-    A custom call's input stands for its arguments.
+    The input of a custom call stands for its arguments.
     """
     for number, value in enumerate(member(message, "tool_calls", list, where) or ()):
         place = f"{where}.tool_calls[{number}]"
@@ -114,7 +114,7 @@ def calls_in(message: JsonObject, where: str) -> Iterator[tuple[Any, ToolCall]]:
 
 
 def check_tool_choice(calls: Sequence[ToolCall], choice: Any) -> QwenError | None:
-    """Hold the calls against the `tool_choice` of the request: any call, or calls of one function only."""
+    """Check the calls against the `tool_choice` of the request: any call, or calls of one function only."""
     name = None
     if isinstance(choice, dict):
         function = choice.get(str(choice.get("type")))

@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted: one TLS context for the whole process."""
+"""The certificate authorities that are trusted: one TLS context for the whole process."""
 
 import os
 import re
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TrustStore(NamedTuple):
-    """A bundle of certificates, a folder of them under their hashes, or both."""
+    """A bundle of certificates, a folder of them named by their hashes, or both."""
 
     cafile: str | None
     capath: str | None
@@ -21,7 +21,7 @@ class TrustStore(NamedTuple):
 
 @cache
 def trust() -> "Background[ssl.SSLContext]":
-    """The context that trusts what is configured, under way from the first time that it is asked for."""
+    """The context, whose creation starts with the first call."""
     return Background(_client_context)
 
 
@@ -40,10 +40,10 @@ def _client_context() -> "ssl.SSLContext":
 
 
 def trust_store() -> TrustStore:
-    """Where authorities are looked for: in what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else the system, else certifi.
+    """What `SSL_CERT_FILE` and `SSL_CERT_DIR` name, otherwise the system's store, otherwise that of certifi.
 
-    OpenSSL parses all of a bundle, 25 ms for that of a system, but only the certificate that it needs of a folder: a
-    bundle that holds nothing else than the folder is left out.
+    OpenSSL parses all of a bundle, 25 ms for that of a system, but of a folder only the certificate that it needs: a
+    bundle that adds nothing to the folder is left out.
     """
     import ssl
 
@@ -66,7 +66,7 @@ _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+
 
 
 def _hashed_certificates(folder: str) -> set[bytes]:
-    """The certificates that OpenSSL can find in a folder: those that `openssl rehash` has prepared."""
+    """The certificates that OpenSSL finds in a folder, under the names that `openssl rehash` makes."""
     try:
         names = [name for name in os.listdir(folder) if _HASHED.fullmatch(name)]
     except OSError:
@@ -75,7 +75,7 @@ def _hashed_certificates(folder: str) -> set[bytes]:
 
 
 def _certificates(path: str) -> set[bytes]:
-    """The certificates of a file in PEM; none of one that cannot be read, which OpenSSL will say."""
+    """The certificates of a PEM file; none if it cannot be read, which OpenSSL will report."""
     try:
         with open(path, "rb") as file:
             return set(_CERTIFICATE.findall(file.read()))
