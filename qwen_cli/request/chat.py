@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from qwen_cli import signals
@@ -41,9 +40,7 @@ class Chat:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None and self._new is not None and self._has_grown:
                 self._new.commit()
@@ -88,29 +85,23 @@ class Chat:
         signals.before_dying(self._remove_made)
         try:
             while self._locked is None:
-                self._locked = self._lock()
+                descriptor, is_made = self._open()
+                self._wait_for_lock(descriptor)
+                if self._is_at_path(descriptor):
+                    self._locked, self._is_made = descriptor, is_made
+                else:  # another file has taken its place meanwhile
+                    os.close(descriptor)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "this is no name of a file"
             raise LocalError(f"cannot write {self._path}: {reason}") from error
         self._new = AtomicFile(self._path)
 
-    def _lock(self) -> int | None:
-        """The descriptor of the file, locked; None if another file has taken its place by then."""
-        descriptor, made = self._open()
+    def _wait_for_lock(self, descriptor: int) -> None:
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                with self._notes.waiting(f"waiting for who else continues {self._path}", patience=PATIENCE):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if self._is_at_path(descriptor):
-                self._is_made = made
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-        return None
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with self._notes.waiting(f"waiting for who else continues {self._path}", patience=PATIENCE):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     def _open(self) -> tuple[int, bool]:
         """The descriptor of the file, and whether it was missing."""
