@@ -589,7 +589,7 @@ def refusal(request: object) -> str | None:
     try:
         parse_request(json.dumps(request).encode())
     except OutsideLimitsError as error:
-        return error.message
+        return str(error)
     return None
 
 

@@ -73,5 +73,5 @@ def _own_parts(item: Item) -> tuple[str, list[Message]]:
         try:
             check_field("messages", messages)
         except OutsideLimitsError as error:
-            raise LocalError(f"its {error.message}") from None
+            raise LocalError(f"its {error}") from None
     return prompt or "", messages or []

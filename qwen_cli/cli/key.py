@@ -12,7 +12,7 @@ def set_key(*, base_url: str = DEFAULT_BASE_URL) -> None:
     The key is typed at a hidden prompt, or read from standard input if that is not a terminal.
     """
     from qwen_cli.api.credentials import require_keyring, store_key
-    from qwen_cli.request.inputs import read_secret
+    from qwen_cli.request.hidden_prompt import read_secret
 
     endpoint = parse_endpoint(base_url)
     endpoint.require_privacy()

@@ -77,7 +77,7 @@ class Chat:
         try:
             check_field("messages", messages)
         except OutsideLimitsError as error:
-            raise LocalError(f"{self._path} is not a conversation: {error.message}") from None
+            raise LocalError(f"{self._path} is not a conversation: {error}") from None
         return list(messages)
 
     def take_turn(self) -> None:

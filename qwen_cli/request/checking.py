@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from qwen_cli.api.members import kind_of
 from qwen_cli.request import limits
 
 _TYPE_NAMES = {
@@ -28,55 +29,54 @@ class OutsideLimitsError(ValueError):
 
     status = 400
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
 
 def check_field(name: str, value: object) -> None:
     """Raise an OutsideLimitsError for a value that this field of the request may not have."""
-    _check(limits.FIELDS[name], value, (name,))
+    _check(name, {name: value})
 
 
 def check_body(body: object) -> None:
     """Raise an OutsideLimitsError for what is no request body."""
-    _check(limits.BODY, body, ())
+    _check(None, body)
 
 
-def _check(schema: limits.Schema, value: object, place: Sequence[str]) -> None:
+def _check(field: str | None, value: object) -> None:
     from jsonschema_rs import ValidationError
 
+    schema, validator = _compiled(field)
     try:
-        _validator(*place).validate(value)
+        validator.validate(value)
     except ValidationError as error:
         violated: Any = schema
         for step in error.schema_path[:-1]:
             violated = violated[step]
-        place = (*place, *map(str, error.instance_path))
+        place = [str(step) for step in error.instance_path]
         raise _violation(place, violated, str(error.schema_path[-1]), error.instance) from None
 
 
 @cache
-def _validator(*place: str) -> Any:
+def _compiled(field: str | None) -> tuple[limits.Schema, Any]:
+    """The schema of the body, or of a body with that field alone, and its validator."""
     from jsonschema_rs import Draft202012Validator
 
-    schema = limits.FIELDS[place[0]] if place else limits.BODY
-    return Draft202012Validator(schema, formats={limits.IMAGE_URL["format"]: is_image_url}, validate_formats=True)
+    schema = limits.BODY if field is None else {"properties": {field: limits.FIELDS[field]}}
+    formats = {limits.IMAGE_URL["format"]: is_image_url}
+    return schema, Draft202012Validator(schema, formats=formats, validate_formats=True)
 
 
 def _violation(place: Sequence[str], schema: limits.Schema, keyword: str, received: Any) -> OutsideLimitsError:
     """What is wrong where `schema` is violated by its `keyword`."""
     if keyword == "maxItems":
-        expected, shown = f"an array of at most {schema[keyword]}", f"one of {len(received)}"
+        expected, found = f"an array of at most {schema[keyword]}", f"one of {len(received)}"
     elif keyword == "required":
         name = next(name for name in schema[keyword] if name not in received)
-        place, expected, shown = [*place, name], _expected(schema["properties"][name]), "undefined"
+        place, expected, found = [*place, name], _expected(schema["properties"][name]), "undefined"
     elif keyword == "additionalProperties":
         name = next(name for name in received if name not in schema["properties"])
-        place, expected, shown = [*place, name], "no such field", _shown(received[name])
+        place, expected, found = [*place, name], "no such field", _described(received[name])
     else:
-        expected, shown = _expected(schema), _shown(received)
-    return OutsideLimitsError(f"{'.'.join(place) or 'body'}: Expected {expected}, Received {shown}")
+        expected, found = _expected(schema), _described(received)
+    return OutsideLimitsError(f"{'.'.join(place) or 'body'}: Expected {expected}, Received {found}")
 
 
 def _expected(schema: limits.Schema) -> str:
@@ -91,9 +91,9 @@ def _expected(schema: limits.Schema) -> str:
     return f"{names} of at least {schema['minimum']}" if "minimum" in schema else names
 
 
-def _shown(received: object) -> str:
+def _described(received: object) -> str:
     if isinstance(received, dict | list):
-        return _TYPE_NAMES["object" if isinstance(received, dict) else "array"]
+        return kind_of(received)
     # A prompt or an image may be megabytes long.
     return json.dumps(received[:60] if isinstance(received, str) else received)
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from qwen_cli.api import json_text
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.output.stderr import report
 
 MAX_BYTES = 64 << 20
 """The largest file or standard input that is read: far more than the model can take, less than the memory."""
@@ -84,7 +83,7 @@ def load_json(text: str) -> Any:
 
 def load_json_file(path: str) -> Any:
     """The JSON of a file; LocalError when it cannot be read or understood."""
-    return load_json_from(path, decode_text(read_file(path), path))
+    return load_json_from(path, read_text(path))
 
 
 def load_json_from(name: str, text: str) -> Any:
@@ -148,12 +147,3 @@ class StandardInput:
     def note_emptiness(self) -> None:
         """Say that nothing came, to who may have expected something."""
         self._note("standard input is empty (use -n to ignore it)")
-
-
-def read_secret(question: str) -> str:
-    """A secret typed at a hidden prompt, or all of standard input where that is no terminal."""
-    if sys.stdin is None or not os.isatty(0):
-        return StandardInput(report).read()
-    from qwen_cli.request.hidden_prompt import read_hidden
-
-    return read_hidden(question)

@@ -40,6 +40,14 @@ def _tagged(tag: str, variants: Mapping[str, Schema]) -> Schema:
     }
 
 
+def _object(
+    required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None, *, is_closed: bool = False
+) -> Schema:
+    """An object with these properties; a closed one takes no others."""
+    schema = {"type": "object", "properties": {**required, **(optional or {})}, "required": [*required]}
+    return schema | ({"additionalProperties": False} if is_closed else {})
+
+
 def _number(low: float, high: float | None = None, kind: str | list[str] = "number") -> Schema:
     return {"type": kind, "minimum": low} | ({} if high is None else {"maximum": high})
 
@@ -47,6 +55,7 @@ def _number(low: float, high: float | None = None, kind: str | list[str] = "numb
 _TEXT: Schema = {"type": "string"}
 _BOOLEAN: Schema = {"type": "boolean"}
 _OBJECT: Schema = {"type": "object"}
+_FUNCTION: Schema = {"enum": ["function"]}
 _NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
 _NULLABLE_BOOLEAN: Schema = {"type": ["boolean", "null"]}
 _NULLABLE_NUMBER = ["number", "null"]
@@ -60,15 +69,9 @@ IMAGE_URL: Schema = {
     "format": "image-url",
     "description": f"an https: URL or a base64 data: URI of {', '.join(IMAGE_TYPES)}",
 }
-_IMAGE: Schema = {
-    "type": "object",
-    "properties": {"url": IMAGE_URL, "detail": {"enum": ["low", "high", "auto"]}},
-    "required": ["url"],
-}
-_PARTS: Mapping[str, Schema] = {
-    "text": {"properties": {"text": _TEXT}, "required": ["text"]},
-    "image_url": {"properties": {"image_url": _IMAGE}, "required": ["image_url"]},
-    "refusal": {"properties": {"refusal": _TEXT}, "required": ["refusal"]},
+_IMAGE = _object({"url": IMAGE_URL}, {"detail": {"enum": ["low", "high", "auto"]}})
+_PARTS = {
+    name: _object({name: schema}) for name, schema in {"text": _TEXT, "image_url": _IMAGE, "refusal": _TEXT}.items()
 }
 
 
@@ -78,90 +81,60 @@ def _content(*parts: str, null: bool = False) -> Schema:
     return {"type": kinds, "items": _tagged("type", {name: _PARTS[name] for name in parts})}
 
 
-_CALL: Schema = {
-    "type": "object",
-    "properties": {
-        "id": _TEXT,
-        "type": {"enum": ["function"]},
-        "function": {
-            "type": "object",
-            "properties": {"name": _TEXT, "arguments": _TEXT},
-            "required": ["name", "arguments"],
-        },
-    },
-    "required": ["id", "type", "function"],
-}
+_CALL = _object({"id": _TEXT, "type": _FUNCTION, "function": _object({"name": _TEXT, "arguments": _TEXT})})
 _MESSAGE = _tagged(
     "role",
     {
-        "system": {"properties": {"content": _content("text"), "name": _TEXT}, "required": ["content"]},
-        "user": {"properties": {"content": _content("text", "image_url"), "name": _TEXT}, "required": ["content"]},
-        "assistant": {
-            "properties": {
+        "system": _object({"content": _content("text")}, {"name": _TEXT}),
+        "user": _object({"content": _content("text", "image_url")}, {"name": _TEXT}),
+        "assistant": _object(
+            {},
+            {
                 "content": _content("text", "refusal", null=True),
                 "name": _NULLABLE_TEXT,
                 "tool_calls": {"type": ["array", "null"], "items": _CALL},
                 "refusal": _NULLABLE_TEXT,
-            }
-        },
-        "tool": {
-            "properties": {"content": _TEXT, "tool_call_id": _TEXT, "name": _NULLABLE_TEXT},
-            "required": ["content", "tool_call_id"],
-        },
+            },
+        ),
+        "tool": _object({"content": _TEXT, "tool_call_id": _TEXT}, {"name": _NULLABLE_TEXT}),
     },
 )
-_TOOL: Schema = {
-    "type": "object",
-    "properties": {
-        "type": {"enum": ["function"]},
-        "function": {
-            "type": "object",
-            "properties": {
-                "name": _NAME,
-                "parameters": _OBJECT,
-                "description": _TEXT,
-                "strict": _NULLABLE_BOOLEAN,
-            },
-            "required": ["name", "parameters"],
-            "additionalProperties": False,
-        },
+_TOOL = _object(
+    {
+        "type": _FUNCTION,
+        "function": _object(
+            {"name": _NAME, "parameters": _OBJECT},
+            {"description": _TEXT, "strict": _NULLABLE_BOOLEAN},
+            is_closed=True,
+        ),
     },
-    "required": ["type", "function"],
-    "additionalProperties": False,
-}
+    is_closed=True,
+)
 _TOOL_CHOICE: Schema = {
     "type": ["string", "object"],
     "if": {"type": "string"},
     "then": {"enum": ["none", "auto", "required"]},
-    "else": {
-        "properties": {
-            "type": {"enum": ["function"]},
-            "function": {"type": "object", "properties": {"name": _TEXT}, "required": ["name"]},
-        },
-        "required": ["type", "function"],
-    },
+    "else": _object({"type": _FUNCTION, "function": _object({"name": _TEXT})}),
 }
-_JUST_TYPE: Schema = {"properties": {"type": {}}, "additionalProperties": False}
-_JSON_SCHEMA: Schema = {
-    "properties": {
-        "type": {},
-        "json_schema": {
-            "type": "object",
-            "properties": {"name": _NAME, "schema": _OBJECT, "strict": _NULLABLE_BOOLEAN, "description": _TEXT},
-            "required": ["name"],
-            "additionalProperties": False,
-        },
+_JUST_TYPE = _object({}, {"type": {}}, is_closed=True)
+_JSON_SCHEMA = _object(
+    {
+        "json_schema": _object(
+            {"name": _NAME},
+            {"schema": _OBJECT, "strict": _NULLABLE_BOOLEAN, "description": _TEXT},
+            is_closed=True,
+        )
     },
-    "required": ["json_schema"],
-    "additionalProperties": False,
-}
+    {"type": {}},
+    is_closed=True,
+)
 
 FIELDS: Mapping[str, Schema] = {
     "model": _TEXT,
     "messages": {"type": "array", "items": _MESSAGE},
     "max_tokens": _number(1),
     "stream": _BOOLEAN,
-    "stream_options": {"type": "object", "properties": {"include_usage": _BOOLEAN}, "required": ["include_usage"]},
+    "stream_options": _object({"include_usage": _BOOLEAN}),
     "tools": {"type": "array", "items": _TOOL, "maxItems": 128},
     "tool_choice": _TOOL_CHOICE,
     "parallel_tool_calls": _BOOLEAN,
@@ -173,11 +146,7 @@ FIELDS: Mapping[str, Schema] = {
     "top_logprobs": _number(0, 20, _NULLABLE_NUMBER),
     "frequency_penalty": _number(-2, 2, _NULLABLE_NUMBER),
     "presence_penalty": _number(-2, 2, _NULLABLE_NUMBER),
-    "prediction": {
-        "type": "object",
-        "properties": {"type": {"enum": ["content"]}, "content": _content("text")},
-        "required": ["type", "content"],
-    },
+    "prediction": _object({"type": {"enum": ["content"]}, "content": _content("text")}),
     "seed": _number(1, kind="integer"),
     "reasoning_effort": {"enum": ["low", "medium", "high"]},
     "response_format": _tagged("type", {"text": _JUST_TYPE, "json_object": _JUST_TYPE, "json_schema": _JSON_SCHEMA}),

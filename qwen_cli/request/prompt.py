@@ -1,7 +1,9 @@
 """Words, files, standard input and images -> the messages of a request."""
 
 import os
+import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from qwen_cli.errors import InvalidUsage, LocalError
@@ -41,7 +43,9 @@ class Parts(NamedTuple):
 
     def new_messages(self) -> list[Message]:
         """The user message, once standard input is read; none where it would be empty."""
-        image_urls = [self._image_from_stdin() if url is None else url for url in self.image_urls]
+        image_urls = [
+            _image_data(self.stdin.read_bytes(), "standard input") if url is None else url for url in self.image_urls
+        ]
         typed = self.stdin.read() if None in self.pieces else None
         text = join_pieces([typed or "" if piece is None else piece for piece in self.pieces])
         if typed == "" and (text or image_urls or self.earlier):
@@ -53,9 +57,6 @@ class Parts(NamedTuple):
         if not (new or self.earlier):
             raise _nothing_to_ask()
         return ([] if self.system is None else [{"role": "system", "content": self.system}]) + self.earlier + new
-
-    def _image_from_stdin(self) -> str:
-        return _image_data(self.stdin.read_bytes(), "standard input")
 
 
 def read_parts(words: Sequence[str], options: PromptOptions, stdin: StandardInput) -> Parts:
@@ -92,14 +93,10 @@ def _nothing_to_ask() -> InvalidUsage:
 def split_words(words: Sequence[str]) -> list[str]:
     """Words joined by single spaces, but for each `-`, which stays alone: `a b - c` -> `a b`, `-`, `c`."""
     runs: list[str] = []
-    joined: list[str] = []
-    for word in words:
-        if word == STDIN:
-            runs += [" ".join(joined), STDIN] if joined else [STDIN]
-            joined = []
-        else:
-            joined.append(word)
-    return [*runs, " ".join(joined)] if joined else runs
+    for is_stdin, group in groupby(words, STDIN.__eq__):
+        run = list(group)
+        runs += run if is_stdin else [" ".join(run)]
+    return runs
 
 
 def join_pieces(pieces: Sequence[str]) -> str:
@@ -145,7 +142,7 @@ def image_url(source: str) -> str:
             source = decode_text(os.fsencode(source), "the URL of --image")
             check_image_url(source, "--image")
         except OutsideLimitsError as error:
-            raise InvalidUsage(error.message) from None
+            raise InvalidUsage(str(error)) from None
         return source
     return _image_data(read_file(source), source)
 
@@ -160,14 +157,14 @@ def _image_data(data: bytes, name: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
+_SIGNATURES = {
+    "jpeg": rb"\xff\xd8\xff",
+    "png": rb"\x89PNG\r\n\x1a\n",
+    "gif": rb"GIF8[79]a",
+    "webp": rb"RIFF....WEBP",
+}
+
+
 def image_type(data: bytes) -> str | None:
     """What the first bytes say: `jpeg`, `png`, `gif`, `webp` or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "webp"
-    return None
+    return next((kind for kind, start in _SIGNATURES.items() if re.match(start, data, re.DOTALL)), None)

@@ -224,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_refusal(self, error: OutsideLimitsError) -> None:
         body = {
-            "message": error.message,
+            "message": str(error),
             "path": getattr(self, "path", ""),
             "requestId": self._request_id(),
             "statusCode": error.status,
