@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from subprocess import Popen, run
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -114,17 +114,13 @@ class Shell(ABC):
     def descriptions(self, head: str, written: str) -> str:
         """What is shown when the choices are listed, each with its description."""
 
-    @abstractmethod
-    def execute(self, command: str) -> None:
-        """Run a command line to its end."""
-
     def check_trace(self) -> None:
         """Fail if one of the trapped programs has been run."""
         assert not self.trace.exists(), f"completing has run: {self.trace.read_text()}"
 
+    @abstractmethod
     def close(self) -> None:
-        """End what runs, if anything does."""
-        return
+        """End the shell."""
 
 
 def unquoted(words: str) -> list[str]:
@@ -133,6 +129,19 @@ def unquoted(words: str) -> list[str]:
         return shlex.split(words)
     except ValueError:
         return shlex.split(words + words[0])
+
+
+def read_until(descriptor: int, marker: bytes) -> bytes:
+    """What comes up to the marker, which may not be long in coming."""
+    data = b""
+    end = time.monotonic() + SECONDS
+    while marker not in data:
+        ready, _, _ = select.select([descriptor], [], [], max(0, end - time.monotonic()))
+        piece = os.read(descriptor, 1 << 16) if ready else b""
+        if not piece:
+            pytest.fail(f"{marker!r} did not come within {SECONDS} s, but {data!r}")
+        data += piece
+    return data
 
 
 class TerminalShell(Shell):
@@ -155,26 +164,16 @@ class TerminalShell(Shell):
             start_new_session=True,
         )
         os.close(slave)
-        self._read_until(PROMPT)
+        read_until(self.master, PROMPT)
 
     @abstractmethod
     def command(self) -> list[str]:
         """How the shell is started."""
 
-    def _read_until(self, marker: bytes) -> bytes:
-        data = b""
-        end = time.monotonic() + SECONDS
-        while marker not in data:
-            ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
-            if not ready:
-                pytest.fail(f"{marker!r} did not come within {SECONDS} s, but {data!r}")
-            data += os.read(self.master, 1 << 16)
-        return data
-
     def press(self, line: str, keys: bytes) -> str:
         """Type a line and press keys; the line that then stands there, which is taken away again."""
         os.write(self.master, line.encode() + keys + b"\x18p")
-        shown = self._read_until(END)
+        shown = read_until(self.master, END)
         os.write(self.master, b"\x05\x15")
         return shown.partition(START)[2].partition(END)[0].decode()
 
@@ -185,13 +184,9 @@ class TerminalShell(Shell):
 
     def descriptions(self, head: str, written: str) -> str:
         os.write(self.master, f"{head} {written}".encode() + self.LIST_KEY + b"\x18p")
-        shown = self._read_until(END)
+        shown = read_until(self.master, END)
         os.write(self.master, b"\x05\x15")
         return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode())
-
-    def execute(self, command: str) -> None:
-        os.write(self.master, command.encode() + b"\r")
-        self._read_until(PROMPT)
 
     def close(self) -> None:
         os.close(self.master)
@@ -235,29 +230,38 @@ class Zsh(TerminalShell):
 
 
 class Fish(Shell):
-    """Fish, asked by its own `complete -C`."""
+    """Fish, asked by its own `complete -C`, about one line after another."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.program = require_tool("fish")
+        fish = require_tool("fish")
         config = self.home / ".config/fish/config.fish"
         config.parent.mkdir(parents=True)
         config.write_text(FISH_CONFIG)
-
-    def _run(self, script: str, *arguments: str) -> str:
-        command = [self.program, "-c", script, *arguments]
-        done = run(command, cwd=self.work, env=self.environment, capture_output=True, timeout=SECONDS, check=False)
-        assert not done.stderr, done.stderr.decode()
-        return done.stdout.decode()
+        self.errors = folder / "errors"
+        with self.errors.open("wb") as errors:
+            self.process = Popen(
+                [fish, "-c", 'while read -l line; complete -C "$line"; printf "\\0"; end'],
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=errors,
+                cwd=self.work,
+                env=self.environment,
+            )
 
     def _matches(self, head: str, written: str) -> list[str]:
         return [line.partition("\t")[0] for line in self.descriptions(head, written).splitlines()]
 
     def descriptions(self, head: str, written: str) -> str:
-        return self._run('complete -C "$argv[1]"', f"{head} {written}")
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        os.write(self.process.stdin.fileno(), f"{head} {written}\n".encode())
+        shown = read_until(self.process.stdout.fileno(), b"\0")
+        assert not self.errors.read_bytes(), self.errors.read_text()
+        return shown.decode().removesuffix("\0")
 
-    def execute(self, command: str) -> None:
-        self._run(command)
+    def close(self) -> None:
+        self.process.communicate(timeout=SECONDS)
 
 
 SHELLS: Mapping[str, type[Shell]] = {
