@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qwen_cli.api.exchange import Exchange, Outcome
 from qwen_cli.batch import results
@@ -13,8 +13,7 @@ from qwen_cli.batch.templates import Template
 from qwen_cli.errors import QwenError
 from qwen_cli.output.results import Output, open_target
 from qwen_cli.output.terminal import encode
-
-Body = dict[str, Any]
+from qwen_cli.request.body import Body
 
 
 class Job(NamedTuple):

@@ -55,7 +55,7 @@ class Rate:
             if now < self._resume_at:
                 return self._resume_at - now
             self._resume(now, self._resume_at)
-        rate = None if self._is_probing and self._sent < _PROBES else self.limit(now)
+        rate = None if self._is_probing and self._sent < _PROBES else self._limit(now)
         if rate is not None:
             if now < self._next_at:
                 return self._next_at - now
@@ -63,7 +63,7 @@ class Rate:
         self._sent += 1
         return 0.0
 
-    def limit(self, now: float) -> float | None:
+    def _limit(self, now: float) -> float | None:
         """The most requests a second; None for no limit."""
         if self._rate is None:
             return None

@@ -5,7 +5,6 @@ import errno
 import os
 import re
 import signal
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,7 +160,7 @@ def open_target(target: str) -> Output:
     try:
         if own := re.fullmatch(_OWN_DESCRIPTOR, target):
             return Output(target, _inherited(own[1]))
-        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode) and not os.path.isdir(target):
+        if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
             return Output(target, os.open(target, os.O_WRONLY))
     except OSError as error:
         raise LocalError(f"cannot write {target}: {error.strerror}") from error
