@@ -22,15 +22,12 @@ class Window:
         self._bytes = 0
         self._entered = 0
         self._written = 0
-        self._is_flushing = False
         self._is_closed = False
 
     def enter(self) -> bool:
         """Wait until one more item may be started; False once it is closed."""
         with self._changed:
-            while not self._is_closed and (
-                self._entered - self._written >= _MAX_ITEMS or (self._bytes > _MAX_BYTES and self._ready)
-            ):
+            while not self._is_closed and (self._entered - self._written >= _MAX_ITEMS or self._bytes > _MAX_BYTES):
                 self._changed.wait()
             self._entered += 1
             return not self._is_closed
@@ -40,25 +37,14 @@ class Window:
         with self._changed:
             self._ready[number] = result
             self._bytes += len(result)
-            if self._is_flushing:
-                return  # who is writing looks again before it stops
-            self._is_flushing = True
-        while (ready := self._take()) is not None:
-            if ready:
-                with self._writing:
+        with self._writing:
+            while (ready := self._ready.get(self._written + 1)) is not None:
+                if ready:
                     self._write(ready)
-            with self._changed:
-                self._written += 1
-                self._changed.notify()
-
-    def _take(self) -> bytes | None:
-        with self._changed:
-            result = self._ready.pop(self._written + 1, None)
-            if result is None:
-                self._is_flushing = False
-            else:
-                self._bytes -= len(result)
-            return result
+                with self._changed:
+                    self._written += 1
+                    self._bytes -= len(self._ready.pop(self._written))
+                    self._changed.notify()
 
     def close(self) -> None:
         """Let nothing more begin."""
