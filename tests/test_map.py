@@ -212,6 +212,14 @@ def test_a_record_says_all_that_is_known(qwen: Program, api: ApiServer) -> None:
     assert three["tool_calls"] == [{"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}}]
 
 
+def test_a_record_may_be_nested_as_deep_as_what_was_read(qwen: Program, api: ApiServer) -> None:
+    deep = json.loads('{"a":' * 480 + "1" + "}" * 480)
+    api.answer(reply(completion("Hello.", usage=deep)))
+    result = qwen("map", "--json", "--jsonl", "{p}", input=f"{json.dumps({'p': 'hi', 'x': deep})}\n")
+    (record,) = records(result.text)
+    assert (result.status, record["input"]["x"], record["usage"]) == (0, deep, deep)
+
+
 def test_members_of_an_object_stand_for_their_names(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     lines = '{"name": "Ann", "First name": "x{name}", "n": [1, "é"]}\n'

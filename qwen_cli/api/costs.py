@@ -75,8 +75,9 @@ def as_json(values: Any) -> str:
 
 
 def _to_json(value: Any) -> str:
+    # `map`, because a generator would take a second frame of the stack for each level of what a server has nested.
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(name)}:{_to_json(each)}" for name, each in value.items()) + "}"
+        return "{" + ",".join(map("{}:{}".format, map(json.dumps, value), map(_to_json, value.values()))) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_to_json, value)) + "]"
     return plain(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
