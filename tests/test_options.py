@@ -359,6 +359,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
         (("stream", "--reask", "2", "hi"), "no such option: --reask; an answer that is already printed cannot be"),
         (("check", "--schema=s.json", "hi"), "no such option: --schema; the answer is yes or no"),
         (("map", "-n", "hi"), "no such option: -n; the items are read from standard input"),
+        (("stream", "--cache", "d", "hi"), "no such option: --cache; only complete responses are kept"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -1,6 +1,5 @@
 """`qwen-cli ask`: print the answer."""
 
-from qwen_cli.api.cache import CacheOptions
 from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
 from qwen_cli.output.results import open_output
 
@@ -16,7 +15,6 @@ def ask(
     usage: bool = False,
     output: str | None = None,
     save: str | None = None,
-    caching: CacheOptions,
 ) -> None:
     """Print the answer once it is complete.
 
@@ -27,16 +25,12 @@ def ask(
 
     require_different_files(output=output, save=save, chat=chat)
     with open_chat(chat, common.notes) as conversation, open_output(output) as out:
-        prepared = prepare(
-            words, common, show=show, allow_incomplete=allow_incomplete, chat=conversation, caching=caching
-        )
-        if prepared.print_preview(out):
-            return
-        with prepared.opened(reask=reask, save=save) as exchange:
+        prepared = prepare(words, common, show=show, allow_incomplete=allow_incomplete, chat=conversation)
+        with prepared.opened(out, reask=reask, save=save) as exchange:
+            if exchange is None:
+                return
             from qwen_cli.cli.printing import print_outcome
 
             outcome = exchange.ask()
             print_outcome(outcome, out, exchange.expectation, show)
-            settle(exchange, outcome, usage=usage)
-            if conversation is not None and outcome.judgement.allowed is None:
-                conversation.add(prepared.body["messages"], outcome.answer)
+            settle(exchange, outcome, usage=usage, chat=conversation)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from qwen_cli.api.cache import CacheOptions
 from qwen_cli.cli.option_types import Text
 from qwen_cli.cli.options import CommonOptions
 from qwen_cli.output.results import open_output
@@ -20,7 +19,6 @@ def check(
     reask: int = 0,
     usage: bool = False,
     save: str | None = None,
-    caching: CacheOptions,
 ) -> int:
     """Answer yes or no with the exit status.
 
@@ -30,11 +28,9 @@ def check(
     from qwen_cli.cli.prepare import prepare, settle
 
     common = common._replace(request=common.request._replace(choice=[YES, NO]))
-    with open_output(None) as out:
-        prepared = prepare(words, common, caching=caching)
-        if prepared.print_preview(out):
+    with open_output(None) as out, prepare(words, common).opened(out, reask=reask, save=save) as exchange:
+        if exchange is None:
             return 0
-        with prepared.opened(reask=reask, save=save) as exchange:
-            outcome = exchange.ask()
-            settle(exchange, outcome, usage=usage)
+        outcome = exchange.ask()
+        settle(exchange, outcome, usage=usage)
     return 0 if outcome.judgement.text == YES else STATUS_OF_NO

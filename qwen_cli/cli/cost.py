@@ -58,10 +58,9 @@ def cost(
             if estimate:
                 figures = _of_estimate(prompt, common, reask=reask)
             else:
-                prepared = prepare(prompt, common)
-                if prepared.print_preview(out):
-                    return
-                with prepared.opened(reask=reask) as exchange:
+                with prepare(prompt, common).opened(out, reask=reask) as exchange:
+                    if exchange is None:
+                        return
                     figures = costs.Total(exchange.ask().answers).sums
         out.write(encode(costs.as_json(figures) if json else costs.lines(figures, aligned=out.terminal)))
 

@@ -136,11 +136,8 @@ def explain(error: click.ClickException) -> str:
         reason = "a switch is 1 or 0" if is_switch else error.message.rstrip(".")
         message = f"{source_of(error.param, context)}: {reason}"
     elif isinstance(error, click.BadOptionUsage) and context is not None:
-        option = next(
-            parameter
-            for parameter in context.command.get_params(context)
-            if error.option_name in (*parameter.opts, *parameter.secondary_opts)
-        )
+        parameters = context.command.get_params(context)
+        option = next(parameter for parameter in parameters if error.option_name in _flags([parameter]))
         is_switch = isinstance(option, click.Option) and option.is_flag
         message = f"{max(option.opts, key=len)}: {'it takes no value' if is_switch else 'its value is missing'}"
     help_of = context.command_path if context is not None else "qwen-cli"

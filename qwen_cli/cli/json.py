@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from qwen_cli.api.cache import CacheOptions
 from qwen_cli.cli.options import CommonOptions, Words
 from qwen_cli.errors import ProtocolError
 from qwen_cli.output.results import Output, open_output
@@ -22,7 +21,6 @@ def json(
     allow_incomplete: bool = False,
     usage: bool = False,
     output: str | None = None,
-    caching: CacheOptions,
 ) -> None:
     """Print the response as JSON.
 
@@ -30,16 +28,17 @@ def json(
     """
     from qwen_cli.cli.prepare import prepare, settle
 
-    with open_output(output) as out:
-        prepared = prepare(words, common, stream=stream, allow_incomplete=allow_incomplete, caching=caching)
-        if prepared.print_preview(out):
+    with (
+        open_output(output) as out,
+        prepare(words, common, stream=stream, allow_incomplete=allow_incomplete).opened(out) as exchange,
+    ):
+        if exchange is None:
             return
-        with prepared.opened() as exchange:
-            if stream:
-                outcome = _print_chunks(exchange, out, pretty=bool(pretty))
-            else:
-                outcome = _print_body(exchange, out, pretty=out.terminal if pretty is None else pretty)
-            settle(exchange, outcome, usage=usage)
+        if stream:
+            outcome = _print_chunks(exchange, out, pretty=bool(pretty))
+        else:
+            outcome = _print_body(exchange, out, pretty=out.terminal if pretty is None else pretty)
+        settle(exchange, outcome, usage=usage)
 
 
 def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outcome":

@@ -4,9 +4,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qwen_cli.api.cache import CacheOptions, open_cache
+from qwen_cli.api.cache import open_cache
 from qwen_cli.api.credentials import find_key
-from qwen_cli.cli.options import CommonOptions, MapOptions, ShowOptions, Words
+from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
@@ -24,14 +24,18 @@ SOME_FAILED, OUT_OF_BUDGET = 11, 12
 def map(  # noqa: A001 -- the command's name
     words: Words = None,
     *,
-    items: MapOptions,
     common: CommonOptions,
+    parallel: int = 8,
+    null: bool = False,
+    jsonl: bool = False,
+    records: bool = False,
+    fail_fast: bool = False,
+    max_usd: float | None = None,
     show: ShowOptions,
     reask: int = 0,
     allow_incomplete: bool = False,
     usage: bool = False,
     output: str | None = None,
-    caching: CacheOptions,
 ) -> int:
     """Print one answer per line of standard input, in order.
 
@@ -61,20 +65,19 @@ def map(  # noqa: A001 -- the command's name
     stdin = StandardInput(notes.note)
     stdin.claim("map")
     claim_stdin(stdin, words or (), common)
-    cache = open_cache(caching)
-    file_name = _file_name(output, jsonl=items.jsonl)
+    cache = open_cache(common.caching)
+    file_name = _file_name(output, jsonl=jsonl)
     fields = build_fields(common.request, stream=False)
     expectation = expect(common.request, fields, show, allow_incomplete=allow_incomplete)
-    is_sent = not (common.is_preview or caching.cache_only)
-    endpoint = connect_ahead(common.sending, is_sent=is_sent)
-    prompts = Prompts(words or (), common.prompt, jsonl=items.jsonl, stdin=stdin)
-    key = find_key(endpoint, no_key=common.sending.no_key) if is_sent else None
+    endpoint = connect_ahead(common)
+    prompts = Prompts(words or (), common.prompt, jsonl=jsonl, stdin=stdin)
+    key = find_key(endpoint, no_key=common.sending.no_key) if common.is_sent else None
     governor = Governor(notes, patience=common.sending.timeout)
     with ExitStack() as stack:
         out = stack.enter_context(open_output(None))
         exchange = previewing(endpoint, common, pretty=False) or Exchange(
             stack.enter_context(
-                Client(endpoint, key, common.sending, item_notes, max_connections=items.parallel, pace=governor)
+                Client(endpoint, key, common.sending, item_notes, max_connections=parallel, pace=governor)
             ),
             {},
             item_notes,
@@ -88,12 +91,12 @@ def map(  # noqa: A001 -- the command's name
             exchange=exchange,
             print_outcome=partial(print_outcome, expectation=expectation, show=show),
             file_name=file_name,
-            jsonl=items.jsonl,
-            nul=items.null,
-            records=items.records,
+            jsonl=jsonl,
+            nul=null,
+            records=records,
             terminal=out.terminal,
         )
-        separator = b"\0" if items.null else b"\n"
+        separator = b"\0" if null else b"\n"
         tally = Tally(notes)
         run = Run(
             enumerate(read_items(0, separator), 1),
@@ -101,9 +104,9 @@ def map(  # noqa: A001 -- the command's name
             out.write,
             tally,
             governor,
-            workers=items.parallel,
-            fail_fast=items.fail_fast,
-            max_usd=None if items.max_usd is None else Decimal(str(items.max_usd)),
+            workers=parallel,
+            fail_fast=fail_fast,
+            max_usd=None if max_usd is None else Decimal(str(max_usd)),
         )
         is_drawn = can_redraw() and not common.quiet
         progress = Progress(tally, governor, count_items(0, separator)).draw if is_drawn else lambda: None

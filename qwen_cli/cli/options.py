@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import click
 import typer
 
+from qwen_cli.api.cache import CacheOptions
 from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions
 from qwen_cli.cli import option_types as types
 from qwen_cli.output.stderr import Notes
@@ -35,6 +36,7 @@ class CommonOptions(NamedTuple):
 
     prompt: PromptOptions
     request: RequestOptions
+    caching: CacheOptions
     sending: SendingOptions
     verbose: bool = False
     quiet: bool = False
@@ -49,6 +51,11 @@ class CommonOptions(NamedTuple):
     def is_preview(self) -> bool:
         """Whether the request is printed instead of sent."""
         return self.dry_run or self.curl
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a request may be sent at all."""
+        return not (self.is_preview or self.caching.cache_only)
 
 
 class ShowOptions(NamedTuple):
@@ -69,17 +76,6 @@ class ShowOptions(NamedTuple):
         if self.reasoning:
             return "reasoning"
         return self.show if self.show in ("reasoning", "calls") else "content"
-
-
-class MapOptions(NamedTuple):
-    """What the items are, how many are asked at once, and when to stop."""
-
-    parallel: int = 8
-    null: bool = False
-    jsonl: bool = False
-    records: bool = False
-    fail_fast: bool = False
-    max_usd: float | None = None
 
 
 VARIABLE_PREFIX = "QWEN_CLI_"
@@ -287,8 +283,12 @@ EXCLUSIVE = (
 """Mutually exclusive options."""
 
 NOT_TAKEN: Mapping[str, Mapping[str, str]] = {
-    "stream": {"reask": "an answer that is already printed cannot be taken back"},
+    "stream": {
+        "reask": "an answer that is already printed cannot be taken back",
+        **dict.fromkeys(("cache", "cache_only"), "only complete responses are kept"),
+    },
     "json": {"reask": "a response that is already printed cannot be taken back"},
+    "cost": dict.fromkeys(("cache", "cache_only"), "an answer from the cache costs nothing"),
     "check": dict.fromkeys(("response_format", "schema", "choice"), "the answer is yes or no"),
     "map": {"no_stdin": "the items are read from standard input"},
 }

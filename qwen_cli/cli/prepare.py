@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qwen_cli.api.cache import Cache, CacheOptions, open_cache
+from qwen_cli.api.cache import Cache, open_cache
 from qwen_cli.api.credentials import VARIABLES, Key, find_key
 from qwen_cli.api.dialling import dial_ahead
-from qwen_cli.api.endpoint import Endpoint, SendingOptions, parse_endpoint
+from qwen_cli.api.endpoint import Endpoint, parse_endpoint
 from qwen_cli.cli.options import CommonOptions, ShowOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.results import Output, saving
@@ -35,18 +35,19 @@ class Prepared(NamedTuple):
     expectation: "Expectation"
     cache: Cache | None
 
-    def print_preview(self, output: Output) -> bool:
-        """Print the request instead of sending it, if that is what the options say."""
-        preview = previewing(self.endpoint, self.common, pretty=output.terminal)
-        if preview is None:
-            return False
-        text = preview(self.body)
-        output.write(f"{visible_json(text) if output.terminal else text}\n".encode())
-        return True
-
     @contextmanager
-    def opened(self, *, reask: int = 0, save: str | None = None) -> "Iterator[Exchange]":
-        """The exchange with the server; its connection is closed at the end, and the file of `save` replaced."""
+    def opened(self, output: Output, *, reask: int = 0, save: str | None = None) -> "Iterator[Exchange | None]":
+        """The exchange with the server; its connection is closed at the end, and the file of `save` replaced.
+
+        None where the options ask for a preview: it has been printed instead.
+        """
+        preview = previewing(self.endpoint, self.common, pretty=output.terminal)
+        if preview is not None:
+            text = preview(self.body)
+            output.write(f"{visible_json(text) if output.terminal else text}\n".encode())
+            yield None
+            return
+
         from qwen_cli.api.client import Client
         from qwen_cli.api.exchange import Exchange
 
@@ -63,25 +64,23 @@ def prepare(
     show: ShowOptions | None = None,
     allow_incomplete: bool = False,
     chat: "Chat | None" = None,
-    caching: CacheOptions | None = None,
 ) -> Prepared:
     """Read and check all that the request is made of.
 
     Mistakes that can be seen without waiting come first, then a missing key, and then standard input is awaited.
     """
-    words, show, caching = words or (), show or ShowOptions(), caching or CacheOptions()
+    words, show = words or (), show or ShowOptions()
     prompt, request = common.prompt, common.request
     stdin = StandardInput(common.notes.note)
     is_awaited = claim_stdin(stdin, words, common)
     fields = build_fields(request, stream=stream)
-    cache = open_cache(caching)
+    cache = open_cache(common.caching)
     expectation = expect(request, fields, show, allow_incomplete=allow_incomplete)
-    is_sent = not (common.is_preview or caching.cache_only)
-    endpoint = connect_ahead(common.sending, is_sent=is_sent)
+    endpoint = connect_ahead(common)
     parts = read_parts(words, prompt if chat is None else prompt._replace(messages=chat.read()), stdin)
     if chat is not None:
         chat.continued(parts)
-    key = find_key(endpoint, no_key=common.sending.no_key) if is_sent else None
+    key = find_key(endpoint, no_key=common.sending.no_key) if common.is_sent else None
     if is_awaited:
         text = stdin.read()
         fields = {name: value.parse(text) if isinstance(value, Awaited) else value for name, value in fields.items()}
@@ -108,11 +107,11 @@ def claim_stdin(stdin: StandardInput, words: Sequence[str], common: CommonOption
     return bool(flags)
 
 
-def connect_ahead(sending: SendingOptions, *, is_sent: bool) -> Endpoint:
+def connect_ahead(common: CommonOptions) -> Endpoint:
     """Where requests go; if any will, the connection is begun."""
-    endpoint = parse_endpoint(sending.base_url)
-    if is_sent:
-        if not sending.no_key:
+    endpoint = parse_endpoint(common.sending.base_url)
+    if common.is_sent:
+        if not common.sending.no_key:
             endpoint.require_privacy()
         dial_ahead(endpoint)
     return endpoint
@@ -159,8 +158,8 @@ def expect(
     )
 
 
-def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool) -> None:
-    """Raise what is wrong with the answer; print the usage of all answers if asked to."""
+def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool, chat: "Chat | None" = None) -> None:
+    """Raise what is wrong with the answer, or add it to the conversation; print the usage of all answers if asked."""
     if usage:
         from qwen_cli.api.costs import Total, usage_line
 
@@ -170,6 +169,8 @@ def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool) -> None:
         exchange.notes.note(str(allowed))
     if failure is not None:
         raise failure
+    if chat is not None and allowed is None:
+        chat.add(exchange.body["messages"], outcome.answer)
 
 
 def require_different_files(**files: str | None) -> None:

@@ -25,9 +25,9 @@ def stream(
     require_different_files(output=output, save=save, chat=chat)
     with open_chat(chat, common.notes) as conversation, open_output(output) as out:
         prepared = prepare(words, common, stream=True, show=show, allow_incomplete=allow_incomplete, chat=conversation)
-        if prepared.print_preview(out):
-            return
-        with prepared.opened(save=save) as exchange:
+        with prepared.opened(out, save=save) as exchange:
+            if exchange is None:
+                return
             from qwen_cli.api.answer import ChunkReader
             from qwen_cli.cli.printing import print_stream, print_tool_calls
 
@@ -43,6 +43,4 @@ def stream(
                 text.flush()
             else:
                 print_tool_calls(outcome.answer.tool_calls, text, show)
-            settle(exchange, outcome, usage=usage)
-            if conversation is not None and outcome.judgement.allowed is None:
-                conversation.add(prepared.body["messages"], outcome.answer)
+            settle(exchange, outcome, usage=usage, chat=conversation)
