@@ -49,8 +49,17 @@ def test_a_failure_leaves_things_as_they_were(
     if there:
         qwen.file("answer", "old")
     api.answer(answer)
-    result = qwen(*command.split(), "--timeout", "0.5", "--retries", "0", "-o", "answer", "hi")
+    result = qwen.call(*command.split(), "--timeout", "0.5", "--retries", "0", "-o", "answer", "hi")
     assert result.status == status
+    assert qwen.files() == (OLD if there else {})
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["over an old file", "where there was none"])
+def test_the_end_of_the_process_leaves_them_so(qwen: Program, api: ApiServer, *, there: bool) -> None:
+    if there:
+        qwen.file("answer", "old")
+    api.answer(events([chunk("new")]), reply(completion("new", finish_reason="length")))
+    assert [qwen(command, "-o", "answer", "hi").status for command in ("stream", "ask")] == [8, 8]
     assert qwen.files() == (OLD if there else {})
 
 
@@ -61,12 +70,21 @@ def test_a_failure_leaves_things_as_they_were(
 )
 def test_a_usage_error_leaves_the_file(qwen: Program, arguments: tuple[str, ...]) -> None:
     qwen.file("answer", "old")
-    assert qwen("ask", "-o", "answer", *arguments).status in (2, 7)
+    assert qwen.call("ask", "-o", "answer", *arguments).status in (2, 7)
     assert qwen.files() == OLD
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-@pytest.mark.parametrize("command", ["ask", "stream", "json"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("ask", signal.SIGINT),
+        ("stream", signal.SIGINT),
+        ("json", signal.SIGINT),
+        ("ask", signal.SIGTERM),
+        ("stream", signal.SIGHUP),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_signal_in_the_middle_leaves_the_old_file_and_no_litter(
     qwen: Program, api: ApiServer, command: str, number: signal.Signals
 ) -> None:
@@ -182,7 +200,7 @@ def test_a_target_that_cannot_be_written_ends_with_7_before_anything_is_sent(
 ) -> None:
     qwen.file("file", "old")
     (qwen.cwd / "loop").symlink_to("loop")
-    result = qwen("ask", "-o", target, "hi")
+    result = qwen.call("ask", "-o", target, "hi")
     assert (result.status, api.requests) == (7, [])
     assert target in result.message
 
@@ -234,7 +252,7 @@ def test_a_link_to_nothing_yet_makes_its_target(qwen: Program, api: ApiServer) -
     assert (qwen.cwd / "target").read_bytes() == b"new\n"
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755, 0o666])
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o666])
 def test_an_existing_file_keeps_its_mode(qwen: Program, api: ApiServer, mode: int) -> None:
     qwen.file("answer", "old").chmod(mode)
     api.answer(reply(completion("new")))

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ from tests.program import require_tool
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+PROGRAMS = Path(sys.executable).parent
+
+Execute = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def section(title: str) -> str:
@@ -42,20 +46,36 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def in_sandbox(desk: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as a person in the sandbox would, with this environment's qwen-cli first on the PATH."""
-    folder = Path(sys.executable).parent
-    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(desk)}
-    return subprocess.run(
-        [folder / "qwen-cli", "sandbox", "--", *command],
-        cwd=desk,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[dict[str, str]]:
+    """One sandbox for all of them; the variables that it tells to export."""
+    with subprocess.Popen([PROGRAMS / "qwen-cli", "sandbox"], stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        try:
+            exports = [serving.stdout.readline() for _ in range(2)]
+            yield dict(re.findall(r"^export (\w+)=(.*)$", "".join(exports), re.MULTILINE))
+        finally:
+            serving.terminate()
+
+
+@pytest.fixture
+def execute(desk: Path, sandbox: dict[str, str]) -> Execute:
+    """Run a command as a person would, with this environment's qwen-cli first on the PATH."""
+    environment = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "HOME": str(desk), **sandbox}
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=desk,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
 
 
 def test_the_first_code_block_is_the_two_commands() -> None:
@@ -71,28 +91,28 @@ def test_there_are_ten_recipes_and_more() -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.splitlines()[0][:60] for recipe in RECIPES])
-def test_each_recipe_works_as_pasted(recipe: str, desk: Path) -> None:
+def test_each_recipe_works_as_pasted(recipe: str, desk: Path, execute: Execute) -> None:
     # GNU parallel calls this machine ":", and needs no other here.
     recipe = recipe.replace("-S host1,host2", "-S :")
     for tool in {"git", "jq", "parallel", "xargs"} & set(re.findall(r"\w+", recipe)):
         require_tool(tool)
-    result = in_sandbox(desk, "bash", "-euo", "pipefail", "-c", recipe)
+    result = execute("bash", "-euo", "pipefail", "-c", recipe)
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     for written in re.findall(r"(?:>|-o )([\w/]+\.(?:txt|json))$", recipe, re.MULTILINE):
         assert (desk / written).stat().st_size > 0, written
 
 
-def test_the_makefile_rule_makes_its_target_and_leaves_it_alone_on_failure(desk: Path) -> None:
+def test_the_makefile_rule_makes_its_target_and_leaves_it_alone_on_failure(desk: Path, execute: Execute) -> None:
     require_tool("make")
     (desk / "Makefile").write_text(blocks(section("Recipes"), "make")[0])
-    made = in_sandbox(desk, "make", "summary.md")
+    made = execute("make", "summary.md")
     assert made.returncode == 0, made.stderr
     summary = (desk / "summary.md").read_text()
     assert "Water boils" in summary
     (desk / "notes.md").write_text("Something newer.\n")
     os.utime(desk / "summary.md", (0, 0))
-    failed = in_sandbox(desk, "env", "QWEN_CLI_MAX_TOKENS=12", "make", "summary.md")
+    failed = execute("env", "QWEN_CLI_MAX_TOKENS=12", "make", "summary.md")
     assert failed.returncode == 2
     assert (desk / "summary.md").read_text() == summary
 

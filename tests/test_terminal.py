@@ -69,8 +69,8 @@ def test_an_answer_and_its_tool_calls_are_one_write(qwen: Program, api: ApiServe
 
 def test_lines_of_parallel_runs_stay_whole(qwen: Program, api: ApiServer) -> None:
     api.always(reply(completion("x" * 4000)))
-    result = qwen(script='seq 24 | xargs -P 12 -I{} "$@" ask -n {}', timeout=60)
-    assert (result.status, result.text.splitlines()) == (0, ["x" * 4000] * 24)
+    result = qwen(script='seq 8 | xargs -P 8 -I{} "$@" ask -n {}', timeout=60)
+    assert (result.status, result.text.splitlines()) == (0, ["x" * 4000] * 8)
 
 
 # Lines of their own.
