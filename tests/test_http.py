@@ -394,7 +394,7 @@ def test_a_socks_proxy_says_which_package_it_needs(qwen: Program) -> None:
     script = f'shift 3; exec python -c "{without}" "$@"'
     result = qwen("ask", "hi", env={**ELSEWHERE, "ALL_PROXY": "socks5://127.0.0.1:1"}, script=script)
     assert (result.status, result.stdout) == (2, b"")
-    assert "qwen-cli[socks]" in result.message
+    assert "pipx inject qwen-cli socksio" in result.message
 
 
 # Content encodings.

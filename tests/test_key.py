@@ -298,7 +298,16 @@ def backend(qwen: Program, source: str) -> dict[str, str | None]:
 
 
 def test_a_keyring_that_is_locked_ends_with_3(qwen: Program) -> None:
+    """Whether or not it holds the key, a new one is not what is missing."""
     env = {**backend(qwen, FAILING), **ELSEWHERE}
+    for command in (["ask", "hi"], ["key", "set"], ["key", "delete"]):
+        result = qwen(*command, input=SECRET, env=env)
+        assert result.status == 3
+        assert result.message.startswith("the OS keyring is locked; unlock it and try again, or set AIMLAPI_API_KEY")
+
+
+def test_a_keyring_that_fails_ends_with_3_and_says_why(qwen: Program) -> None:
+    env = {**backend(qwen, FAILING.replace("KeyringLocked", "KeyringError")), **ELSEWHERE}
     result = qwen("ask", "hi", env=env)
     assert result.status == 3
     assert "the collection is locked" in result.message

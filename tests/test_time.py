@@ -140,6 +140,7 @@ def test_a_certificate_for_another_name_is_not_trusted(qwen: Program, authority:
         result = qwen("ask", "--retries", "0", "hi", server=stranger, env=changes)
     assert (result.status, result.stdout) == (6, b"")
     assert "certificate" in result.message
+    assert result.message.endswith("certificate is not valid for '127.0.0.1'; check the network and --base-url")
     assert stranger.requests == []
 
 

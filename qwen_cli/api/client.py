@@ -145,7 +145,10 @@ def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> h
             ),
         )
     except ImportError as error:
-        raise InvalidUsage("a SOCKS proxy needs an extra package", advice="pip install 'qwen-cli[socks]'") from error
+        raise InvalidUsage(
+            "a SOCKS proxy needs the package socksio",
+            advice="install it beside qwen-cli, as in 'pipx inject qwen-cli socksio'",
+        ) from error
     except (ValueError, httpx.InvalidURL) as error:
         raise InvalidUsage(
             "the proxy in the environment is not a URL of a proxy", advice="an example is http://HOST:PORT"

@@ -38,6 +38,10 @@ class KeyringError(CredentialsError):
         self.remedy = remedy
 
 
+class LockedKeyringError(KeyringError):
+    """A keyring that waits for its password; the key may well be in it."""
+
+
 class Key(NamedTuple):
     """An API key and its source. The secret is kept out of the repr and of every message."""
 
@@ -63,6 +67,10 @@ def find_key(endpoint: Endpoint, *, no_key: bool) -> Key | None:
     problem = None
     try:
         secret = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, endpoint.account))
+    except LockedKeyringError:
+        if endpoint.is_loopback:
+            return None
+        raise
     except KeyringError as error:
         secret, problem = None, error
     if secret:
@@ -158,6 +166,10 @@ def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
         message = f"the OS keyring did not answer within {PATIENCE:.0f} seconds"
         raise KeyringError(message, "unlock it and try again") from None
     except Exception as error:
+        from keyring.errors import KeyringLocked
+
+        if isinstance(error, KeyringLocked):
+            raise LockedKeyringError("the OS keyring is locked", "unlock it and try again") from error
         message = f"the OS keyring cannot be used: {_reason(error)}"
         raise KeyringError(message, "unlock or start it and try again") from error
 

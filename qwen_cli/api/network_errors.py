@@ -43,6 +43,8 @@ def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | Non
     if _is_caused_by(error, ssl.SSLCertVerificationError):
         message = f"the certificate of {host} is not trusted: {_reason(error)}"
         advice = "if it should be, set SSL_CERT_FILE to the certificate of its authority"
+        if _is_for_another_name(error):
+            advice = "check the network and --base-url"
     elif isinstance(error, httpx.ConnectTimeout):
         message, advice = f"no connection to {host}{through} within the time limit", "raise --connect-timeout"
     elif isinstance(error, httpx.ProxyError) and _proxy_status(error) == _PROXY_AUTHENTICATION_REQUIRED:
@@ -75,11 +77,21 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
+def _is_for_another_name(error: BaseException) -> bool:
+    """Whether the certificate is one of a server with another name or address."""
+    *_, cause = _causes(error)
+    return isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _OTHER_NAME
+
+
+_OTHER_NAME = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
+
+
 def _reason(error: BaseException) -> str:
     """The words of the operating system or of OpenSSL."""
     *_, cause = _causes(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message
+        return cause.verify_message.rstrip(".")
     if isinstance(cause, socket.gaierror):
         return (
             "the host name is not known" if cause.errno == socket.EAI_NONAME else "the host name cannot be resolved now"

@@ -158,7 +158,7 @@ class Governor(retrying.Pace):
             if now - (self._last_answer or now) > self._patience:
                 self.is_exhausted = True
         if not has_noted:
-            self._notes.note(f"waiting until the service accepts requests again: {failure}")
+            self._notes.note(f"waiting until the service accepts requests again: {failure.message}")
         if self.is_exhausted:
             raise failure
         return True

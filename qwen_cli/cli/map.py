@@ -10,7 +10,7 @@ from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.results import open_output
 from qwen_cli.output.stderr import Notes
-from qwen_cli.output.terminal import can_redraw, screen
+from qwen_cli.output.terminal import can_redraw, is_terminal, screen
 from qwen_cli.request.body import build_fields
 
 if TYPE_CHECKING:
@@ -108,7 +108,10 @@ def map(  # noqa: A001 -- the command's name
             fail_fast=fail_fast,
             max_usd=None if max_usd is None else Decimal(str(max_usd)),
         )
-        is_drawn = can_redraw() and not common.quiet
+        is_typed = is_terminal(0)
+        if is_typed:
+            notes.note("reading items from the terminal, one per line; end them with Control-D")
+        is_drawn = can_redraw() and not is_typed and not common.quiet
         progress = Progress(tally, governor, count_items(0, separator)).draw if is_drawn else lambda: None
         try:
             failure = run.finish(progress)
@@ -143,18 +146,21 @@ def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: 
     if tally.failed.total() > (failure is not None):
         notes.report(tally.summary())
     if isinstance(failure, QwenError):
-        raise type(failure)(f"{failure}; {_unsent(run)}")
+        raise type(failure)(f"{failure}{_unsent(run)}")
     if failure is not None:
         raise failure
     if run.is_out_of_budget:
         from qwen_cli.api.costs import plain
 
-        notes.report(f"stopped at --max-usd after {plain(tally.usd)} USD; {_unsent(run)}")
+        notes.report(f"stopped at --max-usd after {plain(tally.usd)} USD{_unsent(run)}")
         return OUT_OF_BUDGET
     return SOME_FAILED if tally.failed else 0
 
 
 def _unsent(run: "Run") -> str:
+    """The end of a message about a run that was stopped."""
     count, is_all = run.count_unsent()
+    if is_all and not count:
+        return ""
     items = "item was" if count == 1 else "items were"
-    return f"{count} {items} not sent" if is_all else f"at least {count} {items} not sent"
+    return f"; {count} {items} not sent" if is_all else f"; at least {count} {items} not sent"
