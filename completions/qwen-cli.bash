@@ -124,7 +124,7 @@ text --base-url ! --base-url
     esac
     case $1 in
         'ask' | 'check' | 'map') options+='
-file --cache ! --cache
+folder --cache ! --cache
 - --cache-only ! --cache-only
 ' ;;
     esac
@@ -142,7 +142,7 @@ text --choice ! --response-format --schema
         'json') options+='
 - --stream ! --stream --cache --cache-only
 - --pretty --no-pretty ! --pretty --no-pretty
-file --cache ! --cache --stream
+folder --cache ! --cache --stream
 - --cache-only ! --cache-only --stream
 ' ;;
     esac
@@ -178,6 +178,7 @@ _qwen_cli_value() { # VALUE WRITTEN
     local suffixes=${1#*:} matches=() others=() match IFS=$'\n'
     case $1 in
         file) compopt -o default ;;
+        folder) compopt -o dirnames ;;
         words:*) mapfile -t COMPREPLY < <(compgen -W "${suffixes//,/$IFS}" -- "$2") ;;
         at:*)
             compopt -o nospace

@@ -38,6 +38,8 @@ def kind(value: Value | None) -> str:
             return "-"
         case Value(at_file=True):
             return "at:" + ",".join(value.words)
+        case Value(is_folder=True):
+            return "folder"
         case Value(files=files) if files:
             suffixes = "|".join(files.suffixes)
             return f"{'before' if files.with_others else 'rather'}:{suffixes}" if suffixes else "file"

@@ -21,7 +21,7 @@ _SHOWN_IN_HELP = re.compile(r" \[(env|default): ([^]]*)\]")
 _SPELLINGS = {"jpeg": ("jpeg", "jpg")}
 _WORDS: Mapping[type, tuple[str, ...]] = {types.Fault: FAULTS, types.Period: ("24h", "7d", "30d")}
 _IMAGE_SUFFIXES = tuple(suffix for kind in IMAGE_TYPES for suffix in _SPELLINGS.get(kind, (kind,)))
-_SUFFIXES = {"any": (), "folder": (), "json": ("json",), "image": _IMAGE_SUFFIXES}
+_SUFFIXES = {"any": (), "json": ("json",), "image": _IMAGE_SUFFIXES}
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class Files:
 
 @dataclass(frozen=True)
 class Value:
-    """What follows a flag. With neither words nor files it is anything, and nothing is offered."""
+    """What follows a flag. With none of the rest it is anything, and nothing is offered."""
 
     metavar: str
     words: tuple[str, ...] = ()
     files: Files | None = None
+    is_folder: bool = False
     at_file: bool = False
     """Whether `@FILE` may stand for the file's content."""
 
@@ -163,6 +164,8 @@ def read_value(type_: Any, option: click.Option, context: click.Context) -> Valu
     match type_:
         case types.Choice():
             return Value(metavar, words=tuple(type_.choices))
+        case types.Path(kind="folder"):
+            return Value(metavar, is_folder=True)
         case types.Path():
             return Value(metavar, files=Files(_SUFFIXES[type_.kind], with_others=type_.kind == "image"))
         case types.Json():

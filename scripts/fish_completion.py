@@ -66,6 +66,8 @@ def _argument(value: Value | None) -> str:
             return ""
         case Value(at_file=True, words=words):
             return f" -x -a '(__qwen_cli_at_files){''.join(f' {word}' for word in words)}'"
+        case Value(is_folder=True):
+            return " -x -a '(__fish_complete_directories)'"
         case Value(files=files) if files:
             if not files.suffixes:
                 return " -r -F"

@@ -62,6 +62,8 @@ def action(value: Value) -> str:
     match value:
         case Value(at_file=True, words=words):
             return " ".join([" _qwen-cli_at_file", *words])
+        case Value(is_folder=True):
+            return "_directories"
         case Value(files=files) if files:
             pattern = f"*.(#i)({'|'.join(files.suffixes)})"
             if not files.suffixes:

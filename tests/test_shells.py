@@ -225,6 +225,12 @@ def test_files_are_offered_where_a_file_is_meant(shell: Shell) -> None:
     assert shell.offered("qwen-cli ask -qf", "re") == {"readme.txt"}
 
 
+def test_folders_alone_are_offered_for_the_cache(shell: Shell) -> None:
+    assert shell.offered("qwen-cli ask --cache") == FOLDERS
+    assert shell.offered("qwen-cli ask", "--cache=a") == {"a folder"}
+    assert shell.offered("qwen-cli ask --cache", "re") == set()
+
+
 def test_a_file_with_spaces_is_offered(shell: Shell) -> None:
     for written in ("oth", '"oth', "'other n", r"other\ n"):
         assert shell.offered("qwen-cli ask -f", written) == {"other notes.json"}
