@@ -74,7 +74,7 @@ def find_key(endpoint: Endpoint, *, no_key: bool) -> Key | None:
     except KeyringError as error:
         secret, problem = None, error
     if secret:
-        return Key(check_key(secret, f"the keyring's key for {endpoint.account}"), KEYRING)
+        return Key(_check(secret, f"the keyring's key for {endpoint.account}"), KEYRING)
     if endpoint.is_loopback:
         return None
     raise _no_key(endpoint, problem) from problem
@@ -93,11 +93,11 @@ def _no_key(endpoint: Endpoint, problem: KeyringError | None) -> CredentialsErro
 def _from_environment() -> Key | None:
     for name in VARIABLES:
         if secret := os.environ.get(name):
-            return Key(check_key(secret, name), name)
+            return Key(_check(secret, name), name)
     return None
 
 
-def check_key(secret: str, what: str) -> str:
+def _check(secret: str, what: str) -> str:
     """The key, redacted from every message from now on; CredentialsError if an HTTP header cannot carry it."""
     redact(secret)
     if not secret.isascii() or not secret.isprintable() or " " in secret:
@@ -114,9 +114,9 @@ def store_key(endpoint: Endpoint, secret: str) -> Key:
     """Store the key for that endpoint, and return it."""
     if not secret:
         raise InvalidUsage("no key given: nothing was stored")
-    check_key(secret, "the input")
+    key = Key(_check(secret, "the input"), KEYRING)
     _ask_keyring(lambda keyring: keyring.set_password(SERVICE, endpoint.account, secret))
-    return Key(secret, KEYRING)
+    return key
 
 
 def delete_key(endpoint: Endpoint) -> bool:

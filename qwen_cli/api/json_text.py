@@ -41,12 +41,10 @@ def load_at(text: str, start: int) -> tuple[Any, int]:
         value, end = _DECODER.raw_decode(text, start)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    except json.JSONDecodeError:
-        raise
     except ValueError as error:
-        raise ValueError(
-            "it contains a number with too many digits" if "digits" in str(error) else str(error)
-        ) from None
+        if "digits" in str(error):
+            raise ValueError("it contains a number with too many digits") from None
+        raise
     if end - start > 2 * MAX_DEPTH and text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
         _check_depth(value)
     return value, end
