@@ -78,6 +78,10 @@ NEVER = (
 """What is not needed for asking over http with the key in the environment, and has been dear at some time."""
 
 
+HTTP = {"api.client", "api.reply", "api.network", "api.network_errors", "api.lean_httpx"}
+"""Our modules that import httpx or httpcore."""
+
+
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_the_version_needs_next_to_nothing(qwen: Program, flag: str) -> None:
     loaded = loaded_by(qwen, flag)
@@ -96,7 +100,7 @@ def test_help_needs_the_parser_only(qwen: Program, arguments: tuple[str, ...]) -
     assert loaded.foreign <= PARSING
     assert loaded.among(NEVER) == set()
     assert loaded.among(["socket", "ssl", "http", "email", "base64", "tempfile", "decimal"]) == set()
-    assert loaded.own.isdisjoint({"client", "http", "transport", "exchange", "answer", "costs", "credentials"})
+    assert loaded.own.isdisjoint({*HTTP, "api.exchange", "api.answer", "api.costs", "api.trust"})
 
 
 @pytest.mark.parametrize("flag", ["--dry-run", "--curl"])
@@ -104,7 +108,7 @@ def test_a_preview_needs_no_http(qwen: Program, flag: str) -> None:
     loaded = loaded_by(qwen, "ask", flag, "hi")
     assert loaded.foreign <= PARSING
     assert loaded.among([*NEVER, "http", "email", "tempfile"]) == set()
-    assert loaded.own.isdisjoint({"client", "http", "transport", "answer", "costs"})
+    assert loaded.own.isdisjoint({*HTTP, "api.costs"})
 
 
 def test_asking_needs_the_parser_and_httpx(qwen: Program, api: ApiServer) -> None:
@@ -113,7 +117,7 @@ def test_asking_needs_the_parser_and_httpx(qwen: Program, api: ApiServer) -> Non
     assert loaded.foreign <= PARSING | SENDING
     assert "httpx" in loaded.foreign
     assert loaded.among(NEVER) == set()
-    assert loaded.own.isdisjoint({"costs", "outline", "request.chat", "request.checking"})
+    assert loaded.own.isdisjoint({"api.costs", "request.chat", "request.checking"})
 
 
 def test_streaming_into_a_pipe_needs_the_reader_of_events_besides(qwen: Program, api: ApiServer) -> None:
@@ -122,7 +126,7 @@ def test_streaming_into_a_pipe_needs_the_reader_of_events_besides(qwen: Program,
     assert loaded.foreign <= PARSING | SENDING | {"httpx_sse"}
     assert "httpx_sse" in loaded.foreign
     assert loaded.among(NEVER) == set()
-    assert loaded.own.isdisjoint({"costs", "outline"})
+    assert loaded.own.isdisjoint({"api.costs"})
 
 
 def test_passing_json_through_needs_no_more(qwen: Program, api: ApiServer) -> None:
@@ -137,7 +141,7 @@ def test_summing_saved_answers_needs_no_http(qwen: Program) -> None:
     loaded = loaded_by(qwen, "cost", "--saved", "body.json")
     assert loaded.foreign <= PARSING
     assert loaded.among([*NEVER, "http", "ssl", "email"]) == set()
-    assert loaded.own.isdisjoint({"client", "http", "transport", "credentials"})
+    assert loaded.own.isdisjoint(HTTP)
 
 
 def test_the_key_status_needs_the_keyring_and_no_http(qwen: Program) -> None:
