@@ -55,15 +55,14 @@ def _options(commands: Mapping[str, Command]) -> Iterator[str]:
 def completions(option: Option, paths: tuple[str, ...]) -> Iterator[str]:
     """The `complete` commands of an option; the flags that say the same share one."""
     condition = at(paths, option.blockers)
+    argument = "" if option.value is None else _argument(option.value)
     for flags, help_ in option.described:
         names = " ".join(f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in flags)
-        yield f"complete -c qwen-cli -n {condition} {names}{_argument(option.value)} -d {quoted(help_)}"
+        yield f"complete -c qwen-cli -n {condition} {names}{argument} -d {quoted(help_)}"
 
 
-def _argument(value: Value | None) -> str:
+def _argument(value: Value) -> str:
     match value:
-        case None:
-            return ""
         case Value(at_file=True, words=words):
             return f" -x -a '(__qwen_cli_at_files){''.join(f' {word}' for word in words)}'"
         case Value(is_folder=True):

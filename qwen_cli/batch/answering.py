@@ -1,4 +1,4 @@
-"""One item, from its bytes to what has become of it; asking and judging are those of `ask`."""
+"""One item, from its bytes to its outcome; it is sent and judged as by `ask`."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,23 +17,23 @@ from qwen_cli.request.body import Body
 
 
 class Job(NamedTuple):
-    """What is asked about every item, how it is sent and judged, and how its answer is printed."""
+    """What is the same for every item: what to ask about it, how to send and judge it, and how to print the answer."""
 
     prompts: Prompts
     fields: Body
-    """The request body but for its messages."""
+    """The request body without its messages."""
     exchange: Exchange | Callable[[Body], str]
-    """Asks, with the body of each item; or makes the text that is printed instead of sending that body."""
+    """Used with the body of each item; for a preview, what makes the text to print instead of sending it."""
     print_outcome: Callable[[Outcome, Output], None]
     file_name: Template | None
     jsonl: bool
     nul: bool
     records: bool
     terminal: bool
-    """Whether the results go to one."""
+    """Whether standard output is one."""
 
     def process(self, number: int, data: bytes | None) -> ItemOutcome:
-        """Answer an item; whatever keeps it from being answered is part of the outcome."""
+        """Answer an item; a failure is part of the outcome."""
         item: Item | None = None
         outcome: Outcome | None = None
         failure: QwenError | None = None
@@ -62,7 +62,7 @@ class Job(NamedTuple):
         return nullcontext() if self.file_name is None else open_target(self.file_name.fill_path(item.value))
 
     def _printed(self, outcome: Outcome) -> str:
-        """What `ask` would print; raises what it would fail with."""
+        """What `ask` would print; raises the error with which it would fail."""
         if outcome.judgement.failure is not None:
             raise outcome.judgement.failure
         output = _MemoryOutput()
@@ -72,7 +72,7 @@ class Job(NamedTuple):
     def _format(
         self, number: int, item: Item | None, text: str, outcome: Outcome | None, failure: QwenError | None
     ) -> str:
-        """The result as a record, a line or, for a file of its own and for a preview, the text as it is."""
+        """The result: a record, a line, or the unchanged text for a file of its own and for a preview."""
         if not isinstance(self.exchange, Exchange):
             return text
         if self.records:

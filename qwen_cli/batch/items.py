@@ -13,7 +13,7 @@ _BLOCK: Final = 1 << 16
 
 
 class Item(NamedTuple):
-    """One of many prompts. `number` counts from 1; `members` is the object of a line of `--jsonl`."""
+    """One of many prompts. `number` counts from 1; `members` is the JSON object on a line of `--jsonl`."""
 
     number: int
     text: str
@@ -24,7 +24,7 @@ class Item(NamedTuple):
         return not self.text.strip()
 
     def value(self, name: str) -> str:
-        """What a placeholder stands for: the whole item, or that member as text; LocalError where there is none."""
+        """The text for a placeholder: the whole item, or that member; LocalError if there is no such member."""
         if not name:
             return self.text
         if self.members is None or name not in self.members:
@@ -34,7 +34,7 @@ class Item(NamedTuple):
 
 
 def parse_item(number: int, data: bytes | None, *, jsonl: bool) -> Item:
-    """Understand what was read; LocalError where it is too long (None), no text, or not the object it should be."""
+    """Parse an item; LocalError if it is too long (None), not text, or not a JSON object although it should be."""
     if data is None:
         raise LocalError(f"it is larger than {MAX_BYTES >> 20} MiB, the limit")
     text = decode_text(data, "it")
@@ -48,9 +48,9 @@ def parse_item(number: int, data: bytes | None, *, jsonl: bool) -> Item:
 
 
 def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
-    """Each item as soon as it has come, without its separator, which may be missing from the last one.
+    """Each item as soon as it has arrived, without its separator, which may be missing after the last one.
 
-    None stands for an item beyond `MAX_BYTES`; LocalError when the descriptor cannot be read.
+    None stands for an item larger than `MAX_BYTES`; LocalError if the descriptor cannot be read.
     """
     pieces: list[bytes] = []
     size = 0
@@ -64,7 +64,7 @@ def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
         if size <= MAX_BYTES:
             pieces.append(start)
         else:
-            pieces = []  # only its end is still looked for
+            pieces = []  # skip the rest of it
     if size:
         yield b"".join(pieces) if size <= MAX_BYTES else None
 
@@ -77,7 +77,7 @@ def _read_block(descriptor: int) -> bytes:
 
 
 def count_items(descriptor: int, separator: bytes) -> int | None:
-    """How many items a regular file holds from where it stands; None for what can't be read twice."""
+    """How many items are left in a regular file; None for anything else, which cannot be read twice."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None

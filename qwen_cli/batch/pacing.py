@@ -1,4 +1,4 @@
-"""Living with the limits of a service: all workers wait while it asks for that, then go on as fast as it allows."""
+"""Respect the rate limit of a service: all workers pause when it asks them to, then go on as fast as it allows."""
 
 import threading
 import time
@@ -9,27 +9,27 @@ from qwen_cli.errors import QwenError
 from qwen_cli.output.stderr import Notes
 
 _UNLIMITED: Final = 1000.0
-"""Requests a second from which on a rate is no limit any more."""
+"""Requests a second: a higher rate counts as no limit."""
 
 _DOUBLING: Final = 20.0
-"""Seconds after which a rate that met no limit has doubled; it grows with their square, slowly at first."""
+"""Seconds without a refusal after which the rate has doubled; it grows with their square, slowly at first."""
 
 _PROBES: Final = 8
-"""Requests that find out whether a service takes any again that took none."""
+"""How many requests are sent to find out whether a service that refused everything accepts requests again."""
 
 _LONGEST_BACKOFF: Final = 2.0
-"""Seconds: the longest pause before they do, where the service asks for none; they are few."""
+"""Seconds: the longest pause before these few, unless the service asks for a longer one."""
 
 _CATCH_UP: Final = 0.1
-"""Seconds of lateness that are made up for."""
+"""Seconds: how much of a delay the next requests make up for."""
 
 
 class Rate:
-    """How fast requests may be sent: decisions only, the time is always given. No I/O, no waiting.
+    """How fast requests may be sent. Pure: the time is always passed in, nothing waits.
 
-    A *round* is what was sent from one pause to the next. What of it was not refused, divided by its length with the
-    pause that ended it, is the rate that the service allows. Where nothing got through, a few requests find out
-    whether something does; from the first answer on, each doubles the rate.
+    A *round* is what was sent from one pause to the next. The number of requests in it that were not refused, divided
+    by its length including the pause that ended it, is the rate that the service allows. After a round in which all
+    were refused, a few requests probe the service; from its first answer on, each answer doubles the rate.
     """
 
     def __init__(self, now: float) -> None:
@@ -50,7 +50,7 @@ class Rate:
         return self._resume_at is not None
 
     def request(self, now: float) -> float:
-        """Send one and return 0, or return the seconds until it may be asked again."""
+        """Count a request as sent and return 0, or return the seconds to wait before trying again."""
         if self._resume_at is not None:
             if now < self._resume_at:
                 return self._resume_at - now
@@ -64,7 +64,7 @@ class Rate:
         return 0.0
 
     def _limit(self, now: float) -> float | None:
-        """The most requests a second; None for no limit."""
+        """The maximum number of requests a second; None for no limit."""
         if self._rate is None:
             return None
         rate = self._rate
@@ -73,16 +73,16 @@ class Rate:
         return rate if rate < _UNLIMITED else None
 
     def answered(self) -> None:
-        """The service has taken a request."""
+        """The service accepted a request."""
         self._failed_rounds = 0
         if self._is_probing and self._rate is not None:
             self._rate = min(self._rate * 2, _UNLIMITED)
 
     def refused(self, round_sent: int, now: float, retry_after: str | None) -> None:
-        """Pause after a refusal of what was sent in that round."""
+        """The service refused a request that was sent in that round: pause."""
         asked = retrying.parse_retry_after(retry_after)
         if round_sent != self.round:
-            # The pause for its round is under way or over: only what the server asks for makes it longer.
+            # Its round has had its pause: only the server can make that longer.
             if self._resume_at is not None:
                 self._refused += round_sent == self.round - 1
                 if asked is not None:
@@ -100,7 +100,7 @@ class Rate:
         passed = self._sent - self._refused
         if passed > 0:
             self._rate = passed / elapsed
-            # A round in which a failure of the service ended says little of what it allows.
+            # A round that began while the service refused everything says little about what it allows.
             self._is_probing = self._follows_failure
             self._follows_failure = False
             self._failed_rounds = 0
@@ -114,9 +114,9 @@ class Rate:
 
 
 class Governor(retrying.Pace):
-    """Holds all workers to one `Rate`; any thread may use it.
+    """Makes all workers keep to one `Rate`; any thread may use it.
 
-    `patience` is how long nothing but refusals may come, in seconds, before an item fails of them.
+    `patience` is how many seconds of nothing but refusals are tolerated before the run stops.
     """
 
     def __init__(self, notes: Notes, patience: float) -> None:
@@ -134,7 +134,7 @@ class Governor(retrying.Pace):
         return self._rate.is_paused
 
     def turn(self) -> int:
-        with self._turnstile:  # one at a time waits for its turn, the others for the turnstile
+        with self._turnstile:  # one thread waits for its turn, the others for the turnstile
             while True:
                 with self._lock:
                     now = time.monotonic()

@@ -1,4 +1,4 @@
-"""One line on the terminal that says how far a run has come."""
+"""The progress of a run, as one line on the terminal."""
 
 import time
 from decimal import Decimal
@@ -15,7 +15,7 @@ _CENTS: Final = Decimal("0.0001")
 
 
 class Progress:
-    """Draws the figures of a run; `total` is the number of items, where it is known."""
+    """Draws the progress of a run; `total` is the number of items, if known."""
 
     def __init__(self, tally: Tally, governor: Governor, total: int | None) -> None:
         signals.before_dying(screen.erase)
@@ -30,7 +30,7 @@ class Progress:
 
 
 def line(tally: Tally, total: int | None, elapsed: float, *, waiting: bool) -> str:
-    """The figures after that many seconds: `120 of 500 done, 2 failed, 14.2/s, 0.0312 USD, 27 s left`."""
+    """The progress after `elapsed` seconds: `120 of 500 done, 2 failed, 14.2/s, 0.0312 USD, 27 s left`."""
     rate = tally.done / elapsed if elapsed else 0.0
     parts = [f"{tally.done} done" if total is None else f"{tally.done} of {total} done"]
     if failed := tally.failed.total():

@@ -1,4 +1,4 @@
-"""What is asked about each item: placeholders in words, files, images and the system message."""
+"""The prompt of each item: placeholders in words, files, images and the system message."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,7 +11,7 @@ from qwen_cli.request.prompt import Message, Parts, PromptOptions, image_url, te
 
 
 class Prompts:
-    """Makes the messages of each item from words and options; what is the same for all is read once, here."""
+    """Makes the messages of each item from words and options; what is the same for all items is read once, here."""
 
     def __init__(self, words: Sequence[str], options: PromptOptions, *, jsonl: bool, stdin: StandardInput) -> None:
         if options.image_detail and not options.image:
@@ -31,7 +31,7 @@ class Prompts:
         self._stdin = stdin
 
     def messages(self, item: Item) -> list[Message]:
-        """The conversation that is asked about; LocalError or InvalidUsage where the item does not make one."""
+        """The messages of the request; LocalError or InvalidUsage if the item makes none."""
         fill = item.value
         pieces: list[str | None] = [*self._prompt, *(source(fill) for source in self._files), self._words.fill(fill)]
         earlier = self._earlier
@@ -51,7 +51,7 @@ class Prompts:
 
 
 def _source(path: Template, read: Callable[[str], str]) -> Callable[[Callable[[str], str]], str]:
-    """A file or image: read at once where it is the same for all items, else for each of them."""
+    """A function that reads a file or image for an item, or returns what was read at once if it is always the same."""
     if path.is_constant:
         content = read(path.fill_path(str))
         return lambda _: content
@@ -59,7 +59,7 @@ def _source(path: Template, read: Callable[[str], str]) -> Callable[[Callable[[s
 
 
 def _own_parts(item: Item) -> tuple[str, list[Message]]:
-    """What an item asks by itself: its text, or the `prompt` and the `messages` of an object."""
+    """The prompt and the messages of an item that no placeholder stands for: its text, or an object's members."""
     if item.members is None:
         return item.text, []
     prompt, messages = item.members.get("prompt"), item.members.get("messages")

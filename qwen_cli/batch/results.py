@@ -1,4 +1,4 @@
-"""How the result of an item is written: a line, or a record."""
+"""The result of an item, as a line or as a record."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -14,14 +14,14 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "
 
 
 def line(text: str, *, nul: bool, terminal: bool) -> str:
-    """What `ask` prints, on one line, escaped as jq's `@tsv` does; or as it is, ended by NUL."""
+    """The output of `ask` on one line, escaped as by jq's `@tsv`; with `nul`, unchanged and ended by NUL."""
     text = text.removesuffix("\n")
     text, end = (text, "\0") if nul else (text.translate(_ESCAPES), "\n")
     return (visible(text) if terminal else text) + end
 
 
 def record(number: int, item: Item | None, outcome: Outcome | None, failure: QwenError | None, *, selects: bool) -> str:
-    """All that is known of an item, as one JSON object on a line; `selects` as of the `Expectation`."""
+    """Everything known about an item, as a JSON object on one line; `selects` is that of the `Expectation`."""
     answer = outcome.answer if outcome else Answer()
     content = None if outcome is None else outcome.judgement.text if selects else answer.content
     members: dict[str, Any] = {
@@ -43,5 +43,5 @@ def record(number: int, item: Item | None, outcome: Outcome | None, failure: Qwe
 def _usd(outcome: Outcome) -> Decimal | None:
     try:
         return Decimal(0) if outcome.cached else costs.Total(outcome.answers).sums["usd_spent"]
-    except ProtocolError:  # what the server gave is no number
+    except ProtocolError:  # the server sent something else than a number
         return None

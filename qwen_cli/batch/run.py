@@ -1,4 +1,4 @@
-"""Many items at once: workers that take the next one, until the input ends or something stops them all."""
+"""Many items at once: each worker takes the next one, until the input ends or something stops the run."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,14 +12,14 @@ from qwen_cli.batch.window import Window
 from qwen_cli.errors import QwenError
 
 _TICK = 0.1
-"""Seconds between two looks at the progress."""
+"""Seconds between two updates of the progress."""
 
 _COUNTING = 0.5
-"""Seconds that counting what was not sent may take."""
+"""Seconds that counting the unsent items may take."""
 
 
 class Run:
-    """One run over numbered items. `process` answers one, in any thread; `write` takes the results, in order."""
+    """One run over numbered items. `process` answers one, in any thread; `write` writes the results, in order."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Run:
         self.is_out_of_budget = False
 
     def finish(self, progress: Callable[[], None]) -> BaseException | None:
-        """Work until the input ends; what stopped it, if anything did. `progress` is called now and then."""
+        """Answer all items, or return the failure that stopped the run. `progress` is called now and then."""
         signals.before_dying(self._window.break_off)
         for _ in range(self._max_workers):
             threading.Thread(target=self._work, daemon=True).start()
@@ -65,7 +65,7 @@ class Run:
         return is_drained or self._failure is not None or not self._workers
 
     def count_unsent(self) -> tuple[int, bool]:
-        """How many items were not sent, and whether these are all: more may come of what is no file."""
+        """How many items were not sent, and whether that is all of them: a pipe may have more to come."""
         if not self._reading.acquire(timeout=_COUNTING):
             return self._unsent, False  # still waiting for input
         counter = threading.Thread(target=self._skip, daemon=True)
@@ -97,7 +97,7 @@ class Run:
             self._changed.notify_all()
 
     def _begin(self) -> tuple[int, bytes | None] | None:
-        """The next item, counted as under way; None at the end, and once nothing more is to be started."""
+        """The next item, counted as under way; None at the end, and once the run has stopped."""
         with self._reading:
             read = None if self._is_stopped else next(self._items, None)
             with self._changed:
@@ -112,7 +112,7 @@ class Run:
         return self.is_out_of_budget or self._failure is not None
 
     def _settle(self, outcome: ItemOutcome) -> None:
-        """Count what has come of an item, and stop the run where it says that the others cannot do better."""
+        """Count an outcome; stop the run if it means that the other items would fail as well."""
         if self._failure is not None:
             return
         self._tally.add(outcome)

@@ -1,4 +1,4 @@
-"""What has become of the items: counted, reported by number, and summed up at the end."""
+"""The outcomes of the items: counted, reported by number, and summed up at the end."""
 
 import threading
 from collections import Counter
@@ -16,7 +16,7 @@ _MAX_REPORTED: Final = 10
 
 
 class ItemOutcome(NamedTuple):
-    """What has become of one item. `answers` are all that were paid for, whether or not they were what was asked."""
+    """The outcome of one item. `answers` are all that were paid for, fitting or not."""
 
     number: int
     result: bytes
@@ -41,7 +41,7 @@ class Tally:
         self.done = 0
         self.cost = Total()
         self.network_failures = 0
-        """How many items in a row failed for the network."""
+        """How many items in a row failed because of the network."""
 
     @property
     def usd(self) -> Decimal:
@@ -65,7 +65,7 @@ class Tally:
             self._notes.note(f"an answer does not count towards the cost: {error}")
 
     def report(self, outcome: ItemOutcome) -> None:
-        """Name a failing item, unless too many have failed in the same way already."""
+        """Report a failure by the number of its item, unless there were too many of its kind already."""
         if outcome.remark is not None:
             self._notes.note(f"item {outcome.number}: {outcome.remark}")
         if outcome.failure is None:

@@ -1,4 +1,4 @@
-"""Placeholders: text in which an item, or a member of it, takes its place."""
+"""Text with placeholders for an item or its members."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +11,9 @@ _MEMBER: Final = re.compile(r"\{(|\w[\w .-]*)\}")
 
 
 class Template:
-    """A text with `{}` and, where items have members, `{name}` in it.
+    """A text with the placeholder `{}` and, if items have members, `{name}`.
 
-    A name begins with a letter, a digit or `_`, and goes on with these, spaces, `.` and `-`; other braces are text.
+    A name starts with a letter, a digit or `_` and may contain these, spaces, `.` and `-`; other braces are text.
     """
 
     def __init__(self, text: str, *, members: bool) -> None:
@@ -24,10 +24,10 @@ class Template:
         return len(self._pieces) == 1
 
     def fill(self, value: Callable[[str], str]) -> str:
-        """The text with each placeholder replaced once: what a value holds is never looked at again."""
+        """The text with each placeholder replaced once; braces in a value are text."""
         return "".join([value(piece) if index % 2 else piece for index, piece in enumerate(self._pieces)])
 
     def fill_path(self, value: Callable[[str], str]) -> str:
-        """The same for the name of a file, which `-` is too, and not standard input or output."""
+        """The same for a file name: `-` is a file too, not standard input or output."""
         path = self.fill(value)
         return "./-" if path == STDIN else path

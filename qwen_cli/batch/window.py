@@ -1,18 +1,18 @@
-"""Results in the order of the items, and the bound on what is under way between the oldest and the newest of them."""
+"""Writes results in the order of the items, and bounds how far the newest item may be ahead of the oldest."""
 
 import threading
 from collections.abc import Callable
 from typing import Final
 
 _MAX_ITEMS: Final = 1024
-"""Items that may be under way or waiting for an older one: enough to go on beside an answer that takes long."""
+"""Items that may be under way or waiting for an older one: enough to go on while one answer takes long."""
 
 _MAX_BYTES: Final = 32 << 20
-"""Bytes of results that wait for an older one before nothing new is started."""
+"""Bytes of results waiting for an older one: with more than that, no item is started."""
 
 
 class Window:
-    """Takes results in any order, from any thread, and has them written in the order of their numbers from 1."""
+    """Takes results in any order, from any thread, and writes them in the order of their numbers, from 1."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -25,7 +25,7 @@ class Window:
         self._is_closed = False
 
     def enter(self) -> bool:
-        """Wait until one more item may be started; False once it is closed."""
+        """Wait until another item may be started; False once the window is closed."""
         with self._changed:
             while not self._is_closed and (self._entered - self._written >= _MAX_ITEMS or self._bytes > _MAX_BYTES):
                 self._changed.wait()
@@ -33,7 +33,7 @@ class Window:
             return not self._is_closed
 
     def put(self, number: int, result: bytes) -> None:
-        """Write the result, and those that waited for it, unless its turn is still to come."""
+        """Write the result and those that waited for it, if it is its turn."""
         with self._changed:
             self._ready[number] = result
             self._bytes += len(result)
@@ -47,11 +47,11 @@ class Window:
                     self._changed.notify()
 
     def close(self) -> None:
-        """Let nothing more begin."""
+        """Start no more items."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     def break_off(self) -> None:
-        """Let nothing more be written, once the current line is complete, or nobody has read it in time."""
+        """Write nothing more, once the current line is complete or has found no reader in time."""
         self._writing.acquire(timeout=0.5)

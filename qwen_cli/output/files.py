@@ -1,4 +1,4 @@
-"""Files that are replaced atomically: written beside the target, renamed over it once complete."""
+"""Files replaced atomically: written next to the target, renamed over it once complete."""
 
 import errno
 import os
@@ -15,21 +15,21 @@ from qwen_cli.output.terminal import write_all
 _ACL: Final = "system.posix_acl_access"
 
 _unfinished: Final[set[str]] = set()
-"""The temporary files that a signal must not leave behind, each named here before it is made."""
+"""The temporary files to remove when a signal kills the process, each added before it is made."""
 
 _making: Final = threading.RLock()
-"""Held to make one, and for good once the process dies, so that no other thread makes one after the clean-up."""
+"""Held while one is made, and for good once the process dies, so that no thread makes one after the clean-up."""
 
 
 class AtomicFile:
-    """A new content for the file at `path`; it counts from `commit` on, and is discarded without it.
+    """New content for the file at `path`, which replaces the old one on `commit` and is discarded without it.
 
     A failure that can be foreseen is raised at once, as a LocalError. Symbolic links are followed. A new file gets the
-    permissions that the folder and the umask give it; an old one passes on its mode, ACL and, where possible, owner. A
-    file that is a mount point cannot be renamed over: its content is kept in memory, and written in place at the end.
+    permissions that the folder and the umask give it; one that is replaced keeps its mode, its ACL and, where possible,
+    its owner. A mount point cannot be renamed over: its content is kept in memory, and written in place at the end.
 
-    Any thread may use it, once the main one has made one, or called `signals.before_dying`: only then does a fatal
-    signal leave no temporary file behind.
+    Any thread may use it, but only after the main thread has made one or called `signals.before_dying` does a fatal
+    signal remove the temporary files.
     """
 
     def __init__(self, path: str) -> None:
@@ -39,7 +39,7 @@ class AtomicFile:
         with _naming(path):
             if path.endswith("/"):
                 raise IsADirectoryError(errno.EISDIR, "Is a directory")
-            self._target = os.path.realpath(path)  # fails in a folder that is gone
+            self._target = os.path.realpath(path)  # fails if the working folder is gone
             self._old = _stat_replaceable(self._target)
             if self._old is not None and _is_mount_point(self._target):
                 self.descriptor = os.memfd_create("qwen-cli")
@@ -52,7 +52,7 @@ class AtomicFile:
             _unfinished.add(name)
             self._temporary = name
             try:
-                # What replaces a file is nobody else's to read before it has that file's permissions.
+                # Nobody else may read it before it has the permissions of the file that it replaces.
                 return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if self._old is None else 0o600)
             except OSError:
                 _unfinished.discard(name)
@@ -65,7 +65,7 @@ class AtomicFile:
         self.discard()
 
     def discard(self) -> None:
-        """Close it; without `commit` before, the old file stands as it was."""
+        """Close it; without a `commit` before, the old file is unchanged."""
         os.close(self.descriptor)
         if self._temporary in _unfinished:
             with suppress(FileNotFoundError):
@@ -77,7 +77,7 @@ class AtomicFile:
             write_all(self.descriptor, data)
 
     def commit(self) -> None:
-        """Put the content in the target's place."""
+        """Replace the target."""
         with _naming(self.name):
             if not self._temporary:
                 _overwrite(self._target, self.descriptor)
@@ -98,7 +98,7 @@ def _discard_unfinished() -> None:
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Raise what goes wrong with the file as a LocalError that names it."""
+    """Turn an OSError into a LocalError that names the file."""
     try:
         yield
     except (OSError, ValueError) as error:  # a name with NUL or a lone surrogate is a ValueError
@@ -107,12 +107,12 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _stat_replaceable(path: str) -> os.stat_result | None:
-    """What is to be replaced, None where there is nothing yet; OSError when it may not be replaced."""
+    """The file to be replaced, None if there is none yet; OSError if it may not be replaced."""
     try:
         old = os.stat(path)
     except FileNotFoundError:
         return None
-    # Opened to be asked: a file may be read-only by its mode, its attributes or its file system.
+    # Only opening it shows whether its mode, its attributes and its file system allow writing.
     os.close(os.open(path, os.O_WRONLY))
     folder = os.stat(os.path.dirname(path))
     if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, old.st_uid, folder.st_uid):
@@ -121,7 +121,7 @@ def _stat_replaceable(path: str) -> os.stat_result | None:
 
 
 def _is_mount_point(path: str) -> bool:
-    """Whether the file itself is mounted there, as `docker run -v FILE:FILE` does; only Linux knows such."""
+    """Whether the file itself is a mount point, as with `docker run -v FILE:FILE`; on Linux only."""
     try:
         return _mount(path) != _mount(os.path.dirname(path))
     except OSError:
@@ -138,7 +138,7 @@ def _mount(path: str) -> str:
 
 
 def _take_over_permissions(path: str, old: os.stat_result, descriptor: int) -> None:
-    """Give the new file the owner, the ACL and the mode of the old one, or less where it cannot be the same owner's."""
+    """Give the new file the owner, ACL and mode of the old one; fewer permissions if the owner cannot be kept."""
     for owner in (old.st_uid, -1):
         with suppress(OSError):
             os.fchown(descriptor, owner, old.st_gid)
@@ -150,14 +150,14 @@ def _take_over_permissions(path: str, old: os.stat_result, descriptor: int) -> N
     if not is_same_owner:
         mode &= 0o777
     if not is_same_group:
-        # Another group may do no more than everybody may.
+        # Another group gets no more than everybody has.
         mode = mode & 0o707 | (mode & 0o007) << 3
     _copy_acl(path if is_same_owner else None, descriptor)
     os.fchmod(descriptor, mode)
 
 
 def _copy_acl(path: str | None, descriptor: int) -> None:
-    """Give the new file the ACL of that one, and none where that has none: the folder's default is for new files."""
+    """Give the new file the ACL of the old one, or none: the folder's default ACL is for files that did not exist."""
     if not hasattr(os, "getxattr"):
         return
     acl = b""
@@ -166,12 +166,12 @@ def _copy_acl(path: str | None, descriptor: int) -> None:
     if acl:
         os.setxattr(descriptor, _ACL, acl)
     else:
-        with suppress(OSError):  # there is none, or the file system knows none
+        with suppress(OSError):  # there is none, or the file system has no ACLs
             os.removexattr(descriptor, _ACL)
 
 
 def _overwrite(path: str, descriptor: int) -> None:
-    """Write the content over that of a file in place, which keeps all else; first make sure that there is room."""
+    """Overwrite a file in place, after making sure that there is room."""
     size = os.fstat(descriptor).st_size
     target = os.open(path, os.O_WRONLY)
     try:
@@ -179,7 +179,7 @@ def _overwrite(path: str, descriptor: int) -> None:
         try:
             os.posix_fallocate(target, 0, max(size, 1))
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # others: it cannot be asked here
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # other errors: not supported here
                 os.ftruncate(target, old_size)
                 raise
         os.lseek(descriptor, 0, os.SEEK_SET)

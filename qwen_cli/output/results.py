@@ -16,16 +16,16 @@ from qwen_cli.output.files import AtomicFile
 from qwen_cli.output.terminal import STDERR, STDOUT, encode, screen, visible
 
 ATOMIC: Final = 4096
-"""Bytes that Linux puts into a pipe in one piece: a result of that size is written at once, its newline included."""
+"""Bytes that Linux writes to a pipe atomically: a result up to that size is one write, its newline included."""
 
 _SPACE: Final = b" \t\r\n"
 _OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
 
 
 class Output:
-    """Where a result goes. Used as a context: what was written counts only after `commit`.
+    """Where a result goes. Used as a context: without `commit`, a file keeps its old content.
 
-    Leaving the context without `commit` discards a file's new content; what went to a stream has gone.
+    What was written to a stream cannot be taken back.
     """
 
     def __init__(self, name: str, descriptor: int) -> None:
@@ -64,7 +64,7 @@ class FileOutput(Output):
         super().__init__(target, self._file.descriptor)
         self._size = 0
         self._unwritten = bytearray()
-        """What the disk did not take, from the write that failed on."""
+        """Everything from the write on that failed, for want of space."""
 
     def __exit__(self, *_: object) -> None:
         self._file.discard()
@@ -122,9 +122,9 @@ def open_output(target: str | None) -> Iterator[Output]:
 
 @contextmanager
 def saving(target: str | None) -> Iterator[Callable[[bytes], None] | None]:
-    """Takes documents, a line each, that replace the file at the end, whatever the end is, if there were any.
+    """A function for documents, one per line. If there are any, they replace the file, even after a failure.
 
-    A document that cannot be written is a failure at the end, when the answer that it holds has been printed.
+    If one cannot be written, that is raised at the end, when its answer has been printed.
     """
     if target is None:
         yield None
@@ -168,10 +168,10 @@ def open_target(target: str) -> Output:
 
 
 def _inherited(number: str) -> int:
-    """A descriptor that the caller has opened for writing, and not one of our own sockets; OSError when it is none."""
+    """A descriptor that the caller opened for writing, not a socket of ours; OSError if it is not."""
     import fcntl
 
-    # More digits than a descriptor has are no descriptor's.
+    # No descriptor has more digits.
     descriptor = int(number) if len(number) < 10 else -1  # noqa: PLR2004
     if not os.get_inheritable(descriptor) or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -188,7 +188,7 @@ class RawOutput:
         self._held = b""
 
     def write(self, data: bytes) -> None:
-        """Pass it on, but for what may be the end of it all: a result of one pipe's write is written at once."""
+        """Pass it on, except for what may be the end: a short result is one write, white space may be cut."""
         data = self._held + data
         kept = data.rstrip(_SPACE) if len(data) > ATOMIC else b""
         if len(data) - len(kept) > ATOMIC:
@@ -212,7 +212,7 @@ class RawOutput:
 
 
 class TextOutput:
-    """Text on its way to an `Output`: UTF-8, made visible on a terminal, ended by exactly one newline."""
+    """Text for an `Output`: as UTF-8, control characters escaped on a terminal, ended by exactly one newline."""
 
     def __init__(self, output: Output, *, end_line: bool = True) -> None:
         self._output = output
@@ -236,7 +236,7 @@ class TextOutput:
             self._midline = kept[-1] != "\n"
 
     def line(self, text: str) -> None:
-        """Write a line of its own."""
+        """Write the text as a line of its own."""
         self.end()
         self._send("\n" * self._midline + text + "\n")
         self._midline = False
@@ -259,7 +259,7 @@ class TextOutput:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is there: until then, a result of one pipe's write is kept to be written at once."""
+        """Write what is pending; before that, up to `ATOMIC` bytes are kept, so that a short result is one write."""
         if self._pending:
             pending, self._pending = bytes(self._pending), bytearray()
             self._output.write(pending)

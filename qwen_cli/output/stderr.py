@@ -17,7 +17,7 @@ REDACTED: Final = "[key]"
 _secrets: Final[set[str]] = set()
 
 _SHORTEST_SECRET: Final = 8
-"""Characters: a shorter key is a stand-in such as `x`, whose removal would only garble messages."""
+"""Characters: a shorter key is a placeholder such as `x`, and redacting it would only garble messages."""
 
 _SPINNER_DELAY: Final = 0.3
 _FRAME_SECONDS: Final = 0.1
@@ -43,7 +43,7 @@ def without_keys(text: str) -> str:
 
 
 def report(message: str) -> None:
-    """Write one line to standard error, whatever has become of it."""
+    """Write one line to standard error, and ignore it if that fails."""
     if sys.stderr is None:
         return
     for secret in _secrets:
@@ -54,7 +54,7 @@ def report(message: str) -> None:
 
 
 class Notes:
-    """What standard error shows beside the result: notes, retries, the wait."""
+    """Writes to standard error beside the result, as much as `-q` and `-v` allow."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
@@ -86,7 +86,7 @@ class Notes:
 
 
 class Wait:
-    """What is shown while it lasts: a spinner, or one note after `patience` seconds."""
+    """A wait and how it is shown: by a spinner, or by one note after `patience` seconds."""
 
     def __init__(self, what: str, notes: Notes, *, patience: float = 30.0) -> None:
         self._what = what
@@ -99,7 +99,7 @@ class Wait:
         if spinning:
             signals.before_dying(screen.erase)
         thread = threading.Thread(target=self._spin if spinning else self._note, daemon=True)
-        with suppress(RuntimeError):  # no memory for a thread: it waits without a word
+        with suppress(RuntimeError):  # no memory for a thread: wait silently
             thread.start()
             self._thread = thread
 
@@ -121,7 +121,7 @@ class Wait:
         return self._thread is not None
 
     def over(self) -> None:
-        """Return once the terminal is clean again."""
+        """End the wait; return once the spinner is erased."""
         if self._thread is not None:
             self._over.set()
             self._thread.join()

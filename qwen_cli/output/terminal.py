@@ -1,4 +1,4 @@
-"""The standard streams, the terminal that they may share, and foreign text made fit for them."""
+"""The standard streams, the terminal that they may share, and text from elsewhere made safe for it."""
 
 import os
 import re
@@ -27,18 +27,18 @@ def _escape(control: re.Match[str]) -> str:
 
 
 def visible_json(text: str) -> str:
-    """The same for JSON, which stays valid and the same value: control characters stand in its strings only."""
+    """The same for JSON, which keeps its value: control characters occur only inside its strings."""
     return _CONTROLS.sub(lambda control: " " if control[0] == "\r" else f"\\u{ord(control[0]):04x}", text)
 
 
 def one_line(text: str, *, max_length: int = 1000) -> str:
-    """Foreign text made fit for a message: no line break, nothing to obey, no flood."""
+    """Text from elsewhere made fit for a message: one line, no control characters, not too long."""
     line = visible(_BREAKS.sub(" ", text)).strip()
     return line if len(line) <= max_length else line[:max_length] + "…"
 
 
 def keep_standard_streams() -> None:
-    """Put /dev/null where the caller closed a standard stream, so that no socket is opened in its place.
+    """Open /dev/null in place of standard streams that the caller closed, so that no socket gets their numbers.
 
     Python has noticed that it was closed before (`sys.stdout is None`), which is how others know later.
     """

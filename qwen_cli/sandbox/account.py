@@ -1,4 +1,4 @@
-"""The account of one sandbox: what it served, what that cost, what is left, and which model there is."""
+"""The account of a sandbox: what it served and charged, its balance, and its list of models."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _PRESENT = datetime.fromtimestamp(NOW, UTC)
 
 
 def timestamp(moment: datetime = _PRESENT) -> str:
-    """A moment as the API writes it, in UTC with milliseconds; the sandbox's own without one."""
+    """A moment as the API writes it, in UTC with milliseconds; by default the sandbox's present."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -57,7 +57,7 @@ class Account:
         if group_by is not None and group_by not in _GROUPINGS:
             expected = " | ".join(map(json.dumps, _GROUPINGS))
             raise ApiError(400, f"group_by: Expected {expected}, Received {json.dumps(group_by[:60])}")
-        # All is served at one moment, which the window holds or doesn't.
+        # Everything is served at one moment, which is in the window or not.
         happened = start <= _PRESENT <= end
         with self._lock:
             succeeded, failed = (self._succeeded, self._failed) if happened else (0, 0)
@@ -82,7 +82,7 @@ class Account:
 
 
 def _window(query: Query) -> tuple[datetime, datetime]:
-    """From when to when, as `period` up to the present or as `start` and `end` say."""
+    """The window of a report: `period` up to the present, or from `start` to `end`."""
     given = query.keys() & {"period", "start", "end"}
     if given == {"start", "end"}:
         start, end = (_moment(name, query[name]) for name in ("start", "end"))
@@ -100,7 +100,7 @@ def _window(query: Query) -> tuple[datetime, datetime]:
 
 
 def _moment(name: str, text: str) -> datetime:
-    """A moment in ISO 8601; in UTC where it does not say."""
+    """Parse a moment in ISO 8601, in UTC unless it names another zone."""
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -20,7 +20,7 @@ COMPLETION_PRICE = Decimal("2.925")
 """USD for a million tokens, the prices of the real model."""
 
 OUTSIDE = "The sandbox answers outside the requested format, as it was asked to."
-"""The text of an invalid answer where the format is no schema, or one that every value fits."""
+"""The text of an invalid answer if the format is not a schema, or one that every value fits."""
 
 REASONING = "This is a sandbox without a model: it repeats the prompt."
 
@@ -45,7 +45,7 @@ class Completion:
 
     @property
     def completion_tokens(self) -> int:
-        """Reasoning is paid for as well."""
+        """Includes reasoning, which is billed as well."""
         return self.reasoning_tokens + self.text_tokens
 
     @property
@@ -64,7 +64,7 @@ def tokens(text: str) -> Iterator[str]:
 
 
 def _cut(text: str, max_tokens: int) -> tuple[str, int]:
-    """The text cut to `max_tokens`, and how many of them it has then."""
+    """The text cut to `max_tokens`, and the number of its tokens."""
     number = end = 0
     for match in islice(_TOKEN.finditer(text), max_tokens):
         number, end = number + 1, match.end()
@@ -74,7 +74,7 @@ def _cut(text: str, max_tokens: int) -> tuple[str, int]:
 def complete(request: Mapping[str, Any], digest: str, fault: str | None = None) -> Completion:
     """Answer a request that passed `parse_request`; `digest` (hexadecimal) names it.
 
-    Of the faults, `length` ends the answer half-way, and `invalid` makes it another than the format asks for.
+    The fault `length` ends the answer half-way, and `invalid` makes it one that does not fit the requested format.
     """
     whole, function = _answer(request, invalid=fault == "invalid")
     budget = int(min(request.get("max_tokens", sys.maxsize), sys.maxsize))
@@ -106,7 +106,7 @@ def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _prompt_tokens(message: Mapping[str, Any]) -> int:
-    """Words are counted, an image costs a flat rate."""
+    """The tokens of a message; an image has a fixed number of them."""
     return sum(
         _IMAGE_TOKENS if part["type"] == "image_url" else sum(1 for _ in tokens(part.get("text", "")))
         for part in _parts(message)
@@ -114,7 +114,7 @@ def _prompt_tokens(message: Mapping[str, Any]) -> int:
 
 
 def _prompt(request: Mapping[str, Any]) -> str:
-    """The text of the last user message; of one that has only images, their number."""
+    """The text of the last user message, or the number of its images if there is no text."""
     users = [message for message in request["messages"] if message["role"] == "user"]
     parts = _parts(users[-1]) if users else []
     texts = [part["text"] for part in parts if part["type"] == "text"]
@@ -178,7 +178,7 @@ def meta(completion: Completion) -> dict[str, Any]:
 
 
 def _logprobs(completion: Completion, pieces: Iterator[str]) -> dict[str, Any] | None:
-    """A repetition is certain: every token has probability 1 and no rival."""
+    """Log probabilities of repeated text: every token is certain."""
     if completion.top_logprobs is None or completion.function:
         return None
     certain = ({"token": piece, "bytes": list(piece.encode(errors="replace")), "logprob": 0.0} for piece in pieces)
@@ -196,7 +196,7 @@ def _call(completion: Completion, arguments: str) -> dict[str, Any]:
 
 
 def response(completion: Completion) -> dict[str, Any]:
-    """The body of an answer that isn't streamed."""
+    """The body of a response that is not streamed."""
     # Reasoning that ate the whole budget leaves no content, not an empty one.
     starved = completion.finish_reason == "length" and not completion.text
     message = {

@@ -1,4 +1,4 @@
-"""The failures that the sandbox can rehearse: in a given order, or beyond a rate."""
+"""The failures that the sandbox simulates: in a given order, or above a rate."""
 
 import re
 import threading
@@ -11,14 +11,14 @@ FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length", "invalid")
 
 
 class Fault(NamedTuple):
-    """One of `FAULTS`, and how many requests it hits; None means every request from then on."""
+    """One of `FAULTS`, and how many requests it affects; None for all from then on."""
 
     kind: str
     times: int | None = None
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `KIND` or `KIND*TIMES`; anything else is a ValueError that says what is allowed."""
+    """Parse `KIND` or `KIND*TIMES`; ValueError names what is allowed."""
     kind, star, times = text.partition("*")
     if kind not in FAULTS:
         raise ValueError(f"{kind!r} is not one of {', '.join(FAULTS)}")
@@ -39,7 +39,7 @@ class FaultSchedule:
         self._lock = threading.Lock()
 
     def take(self) -> str | None:
-        """The kind of fault that the next request meets, None for none."""
+        """The fault of the next request, None for none."""
         with self._lock:
             return next(self._kinds, None)
 
@@ -54,7 +54,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def take(self) -> float:
-        """Let one request through and return 0, or return the seconds until the next would be."""
+        """Let a request through and return 0, or return the seconds until the next one may pass."""
         with self._lock:
             now = time.monotonic()
             self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)

@@ -1,8 +1,8 @@
-"""A small instance of a JSON Schema, and a value that is none: what the sandbox answers where JSON is asked for.
+"""A small instance of a JSON Schema, and a value that is not one: the sandbox's answers when JSON is requested.
 
 The instance is built from the common keywords, and the validator confirms it. Runs as a process of its own, because
-validation can take any amount of work: the schema comes from standard input, and the two go to standard output as JSON,
-or what is wrong with the schema; the process fails where it finds no instance within a second and a gigabyte.
+validation can take any amount of work: reads the schema from standard input and writes both values, or what is wrong
+with the schema, to standard output as JSON. Fails if it finds no instance within one second and one gigabyte.
 """
 
 import json
@@ -32,11 +32,11 @@ _DEAD_END = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def find(schema: Any) -> tuple[Any, list[Any]]:
-    """A valid value, an object where the schema leaves that open, and one invalid value unless there is none.
+    """A valid value, an object if the schema allows any type, and a list of one invalid value, or of none.
 
-    A ValidationError says what is no schema, a LookupError that the common keywords did not lead to an instance.
+    ValidationError if it is not a schema, LookupError if the common keywords did not lead to an instance.
     """
-    # Nothing is fetched: no address leads anywhere.
+    # Nothing is fetched.
     validator = validator_for(schema, validate_formats=True, retriever=lambda uri: {}[uri])
     for depth, choice in product(DEPTHS, range(3)):
         with suppress(*_DEAD_END):
@@ -47,7 +47,7 @@ def find(schema: Any) -> tuple[Any, list[Any]]:
 
 
 class _Builder:
-    """Builds a value that may be an instance; `choice` says which way to take first where there are several."""
+    """Builds a value that may be an instance; `choice` is the number of the alternative to try first."""
 
     def __init__(self, root: Any, choice: int) -> None:
         self._root, self._choice = root, choice
@@ -75,7 +75,7 @@ class _Builder:
                 number = int(min(flat.get("minItems", 0), LONGEST))
                 return [self.build(flat.get("items", True), depth - 1) for _ in range(number)]
             case "string":
-                # A pattern is not read: one that takes a single letter or digit is met all the same.
+                # Patterns are not interpreted, but one that matches a single letter or digit is met.
                 length = int(min(flat.get("minLength", "pattern" in flat), LONGEST))
                 return FORMATS.get(flat.get("format", ""), "a0A"[self._choice] * length)
             case "number" | "integer":
@@ -105,7 +105,7 @@ class _Builder:
 
 
 def _number(flat: dict[str, Any]) -> Any:
-    """Zero, or what lies near the bounds or between them."""
+    """Zero, or a number near the bounds or between them."""
     excluded = (flat.get("exclusiveMinimum", -math.inf), flat.get("exclusiveMaximum", math.inf))
     low, high = max(flat.get("minimum", -math.inf), excluded[0]), min(flat.get("maximum", math.inf), excluded[1])
     step, bounds = flat.get("multipleOf", 1), [bound for bound in (low, high) if math.isfinite(bound)]
@@ -116,7 +116,7 @@ def _number(flat: dict[str, Any]) -> Any:
 
 if __name__ == "__main__":
     for limit, most in ((resource.RLIMIT_CPU, 1), (resource.RLIMIT_AS, 1 << 30), (resource.RLIMIT_CORE, 0)):
-        with suppress(ValueError, OSError):  # not every system knows every limit
+        with suppress(ValueError, OSError):  # not every system has every limit
             resource.setrlimit(limit, (most, most))
     try:
         outcome: Any = find(json.load(sys.stdin))

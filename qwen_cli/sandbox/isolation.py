@@ -1,4 +1,4 @@
-"""Finds an instance of a schema in a process of its own: whatever a schema asks for, the server goes on."""
+"""Runs the search for an instance in a process of its own, so that no schema can stop the server."""
 
 import json
 import subprocess
@@ -11,15 +11,15 @@ from qwen_cli.sandbox.incoming import ApiError
 
 _COMMAND = (sys.executable, "-P", "-m", "qwen_cli.sandbox.instance")
 _SECONDS = 10
-"""Of waiting; the search limits its own CPU time to one."""
+"""How long to wait; the search limits its own CPU time to one second."""
 
 _one_search = threading.Lock()
 
 
 def instance_and_misfits(schema: object, field: str) -> tuple[Any, list[Any]]:
-    """A small value that is valid against the schema, and one that is not, unless every value is.
+    """A small value that is valid against the schema, and a list of one that is not, or of none.
 
-    `field` is the schema's dotted name, for the ApiError 400 when it is no schema or the sandbox cannot meet it.
+    `field` is the schema's dotted name, for the ApiError 400 if it is not a schema or the sandbox cannot meet it.
     """
     with _one_search:
         outcome = _search(json.dumps(schema))

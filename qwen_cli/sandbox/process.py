@@ -1,4 +1,4 @@
-"""The sandbox around a command, as `xvfb-run` is: start, run, pass the signals on, return the command's status."""
+"""Runs a command in a sandbox, as `xvfb-run` does: starts it, forwards signals, returns its status."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ from qwen_cli.sandbox.server import serving
 from qwen_cli.signals import die_of
 
 API_KEY = "sandbox"
-"""Any key opens the sandbox; this one says where it is from."""
+"""The sandbox accepts any key."""
 
 _MISLEADING = ("QWEN_CLI_BASE_URL", "AIMLAPI_KEY", "AIML_API_KEY")
 _NOT_EXECUTABLE = 126
@@ -25,7 +25,7 @@ _ENDING = (signal.SIGINT, *_FORWARDED)
 
 
 def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
-    """The environment `outer` with nothing in it that would lead a request elsewhere than to `base_url`."""
+    """The environment `outer`, changed so that requests go to `base_url` and nowhere else."""
     inner = {name: value for name, value in outer.items() if name not in _MISLEADING}
     unproxied = ",".join(filter(None, (outer.get("no_proxy") or outer.get("NO_PROXY"), "127.0.0.1")))
     return inner | {
@@ -39,10 +39,10 @@ def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
 def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | None = None) -> int:
     """Run `command` against a sandbox of its own and return its status: 128+N after signal N, 126 or 127 for no start.
 
-    An interrupt is the command's to handle, SIGTERM and SIGHUP are passed on to it. Without a command the sandbox says
-    where it is and serves until a signal ends the process. To be called from the main thread.
+    An interrupt is left to the command, SIGTERM and SIGHUP are forwarded to it. Without a command, the sandbox prints
+    its variables and serves until a signal ends the process. To be called from the main thread.
     """
-    # A program of one request may do without; a server may not.
+    # One request can do without garbage collection, a server cannot.
     gc.enable()
     if not command:
         _serve_until_killed(faults, rate)
@@ -71,7 +71,7 @@ def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
             child.send_signal(signum)
 
     def leave(_signum: int, _frame: FrameType | None) -> None:
-        """A terminal interrupts the command as well; unlike SIG_IGN, a handler isn't inherited by it."""
+        """Do nothing: the terminal interrupts the command as well. Unlike SIG_IGN, it does not inherit a handler."""
 
     handlers = dict.fromkeys(_FORWARDED, forward) | {signal.SIGINT: leave, signal.SIGQUIT: leave}
     for number, handler in handlers.items():
@@ -83,7 +83,7 @@ def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
             child.send_signal(signum)
         status = child.wait()
     except FileNotFoundError:
-        # With a path it may as well be the script's interpreter that is missing.
+        # If it is a path, the interpreter of the script may be what is missing.
         reason = "no such file, or its interpreter is missing" if "/" in command[0] else "command not found"
         report(without_keys(f"{command[0]}: {reason}"))
         return _NOT_FOUND

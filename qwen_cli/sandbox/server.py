@@ -1,4 +1,4 @@
-"""The sandbox on the wire: HTTP/1.1 on loopback, one thread a connection."""
+"""The sandbox's server: HTTP/1.1 on loopback, one thread per connection."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ class Server(ThreadingTCPServer):
         self.hosts = {f"{name}:{self.server_address[1]}" for name in _LOOPBACK}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error; anything else is a defect and stays visible."""
+        """Ignore clients that went away; anything else is a defect and stays visible."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -76,14 +76,14 @@ def serving(*, faults: Sequence[Fault] = (), rate: float | None = None) -> Itera
 
 
 def _digest(requestline: str, body: bytes = b"") -> str:
-    """What a request's names are drawn from, in hexadecimal."""
+    """A hash of the request, in hexadecimal, from which its ids are made."""
     digest = hashlib.sha256(requestline.encode(errors="replace") + b"\n")
     digest.update(body)
     return digest.hexdigest()
 
 
 def _encode(value: object) -> bytes:
-    """Compact JSON in UTF-8; a lone surrogate becomes its escape, the one form in which JSON can hold it."""
+    """Compact JSON in UTF-8; a lone surrogate stays an escape, the only form in which JSON can hold it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
@@ -101,11 +101,11 @@ class Handler(BaseHTTPRequestHandler):
     _fault: str | None = None
 
     def log_message(self, *_args: Any) -> None:
-        """Standard error belongs to the command."""
+        """Write nothing: standard error belongs to the command."""
 
     def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
-        """What the base class can't parse, reported in the API's own shape."""
-        # After these the position in the input is unknown.
+        """Answer requests that the base class cannot parse, in the API's format."""
+        # Where the next request would begin is unknown.
         self.close_connection = True
         self._digest = _digest(self.requestline)
         self._send_refusal(ApiError(code, message or HTTPStatus(code).phrase))
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_refusal(error)
 
     def __getattr__(self, name: str) -> Any:
-        """Every method is answered in the same way, those that nobody knows too."""
+        """Answer every method in the same way, even unknown ones."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
@@ -146,7 +146,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, _encode(report(query)))
 
     def _refuse_browsers(self) -> None:
-        """Refuse what a page of some site sends: its `Origin`, or its own name for this address in `Host`."""
+        """Refuse requests of web pages, by their `Origin`, or by a foreign name in `Host` (DNS rebinding)."""
         host, origin = self.headers.get("Host"), self.headers.get("Origin")
         if host is not None and host.lower() not in self.server.hosts:
             raise ApiError(403, f"Host: Expected {min(self.server.hosts)}, Received {json.dumps(host[:60])}")
@@ -154,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(403, f"Origin: Expected none, Received {json.dumps(origin[:60])}")
 
     def _target(self) -> tuple[str, dict[str, str]]:
-        """Path and query; of several values of one name the last counts."""
+        """Path and query; the last of several values of a name counts."""
         try:
             url = urlsplit(self.path)
         except ValueError:
@@ -184,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, _encode(response(completion)), cost)
 
     def _stream(self, completion: Completion, *, include_usage: bool) -> None:
-        """Server-sent events, each flushed on its own."""
+        """Send server-sent events, each flushed on its own."""
         events: Iterator[bytes] = (
             b"data: " + _encode(chunk) + b"\n\n" for chunk in chunks(completion, include_usage=include_usage)
         )
@@ -192,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
             events = iter([b"data: " + _GARBAGE + b"\n\n"])
         elif self._fault == "cut":
             events = islice(events, half(completion))
-        # Only HTTP/1.1 knows chunks; an older client reads until the connection closes.
+        # HTTP/1.0 has no chunks: the client reads until the connection closes.
         chunked = self.request_version == "HTTP/1.1"
         framing = {"Transfer-Encoding": "chunked"} if chunked else {"Connection": "close"}
         self._send_head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"} | framing)
@@ -249,18 +249,18 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _request_id(self) -> str:
-        """A name for the request, shaped like a UUID."""
+        """An id for the request, in the form of a UUID."""
         return str(UUID(self._digest[:32]))
 
     def _read_body(self) -> bytes:
-        """The request's whole body; what can't be read to its end closes the connection after the refusal."""
+        """The whole body; if it cannot be read to its end, the connection is closed after the refusal."""
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
                 return b"".join(self._read_chunks())
             length = self.headers.get("Content-Length", "0").strip()
             if not re.fullmatch("[0-9]{1,18}", length):
                 raise ApiError(400, f"Content-Length: Expected a number of bytes, Received {length[:60]}")
-            return self._read(int(length))
+            return self._read(int(length), int(length))
         except ApiError:
             self.close_connection = True
             raise
@@ -268,19 +268,20 @@ class Handler(BaseHTTPRequestHandler):
     def _read_chunks(self) -> Iterator[bytes]:
         total = 0
         while True:
-            size = self.rfile.readline(1024).partition(b";")[0].strip()
-            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", size):
+            digits = self.rfile.readline(1024).partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", digits):
                 raise ApiError(400, "Transfer-Encoding: Expected the size of a chunk, Received something else")
-            total += int(size, 16)
-            if not int(size, 16):
+            size = int(digits, 16)
+            if not size:
                 break
-            yield self._read(int(size, 16), so_far=total)
+            total += size
+            yield self._read(size, total)
             self.rfile.readline(1024)
         while self.rfile.readline(1024).strip():
             pass
 
-    def _read(self, length: int, *, so_far: int = 0) -> bytes:
-        if max(length, so_far) > LARGEST_BODY:
+    def _read(self, length: int, total: int) -> bytes:
+        if total > LARGEST_BODY:
             raise ApiError(413, f"body: Expected at most {LARGEST_BODY} bytes, Received more")
         data = self.rfile.read(length)
         if len(data) < length:
@@ -288,7 +289,7 @@ class Handler(BaseHTTPRequestHandler):
         return data
 
     def _linger(self) -> None:
-        """Read on for a moment: closing with unread input resets the connection, and the refusal with it."""
+        """Read on for a moment: closing with unread input would reset the connection before the refusal is read."""
         self.connection.settimeout(2)
         with suppress(OSError):
             self.wfile.flush()
