@@ -31,6 +31,13 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def test_no_line_to_paste_ends_in_a_comment() -> None:
+    """An interactive zsh, the shell of macOS, takes `#` and what follows for arguments."""
+    assert [
+        line for block in blocks(README, "sh") for line in block.splitlines() if re.search(r"(^|\s)#(?!!)", line)
+    ] == []
+
+
 RECIPES = blocks(section("Recipes"), "sh")
 
 

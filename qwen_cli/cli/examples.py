@@ -44,7 +44,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "qwen-cli sandbox": (
         "qwen-cli sandbox -- make report",
         "qwen-cli sandbox --fault '429*2' -- qwen-cli ask 'Try hard'",
-        "qwen-cli sandbox  # prints two export lines to paste elsewhere",
+        "qwen-cli sandbox -- $SHELL",
     ),
 }
 """Command path -> command lines that work as pasted."""
