@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 from qwen_cli.api.answer import Answer
-from qwen_cli.api.costs import FIGURES, Total, figures, plain
+from qwen_cli.api.costs import FIGURES, Total, figures
 from qwen_cli.api.saved import read_saved
 from qwen_cli.errors import LocalError
+from qwen_cli.output.figures import plain
 from tests.api_server import ApiServer, reply, stream
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, event_stream
 from tests.program import KEY, TERMINAL, Program

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Final
 
 from qwen_cli import signals
-from qwen_cli.api.costs import plain
 from qwen_cli.batch.pacing import Governor
 from qwen_cli.batch.tally import Tally
+from qwen_cli.output.figures import plain
 from qwen_cli.output.terminal import screen
 
 _MINUTE, _HOUR = 60, 3600

@@ -3,11 +3,13 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from qwen_cli.api import costs, json_text
+from qwen_cli.api import json_text
 from qwen_cli.api.answer import Answer
+from qwen_cli.api.costs import Total
 from qwen_cli.api.exchange import Outcome
 from qwen_cli.batch.items import Item
 from qwen_cli.errors import ProtocolError, QwenError
+from qwen_cli.output.figures import as_json
 from qwen_cli.output.terminal import visible
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -37,11 +39,11 @@ def record(number: int, item: Item | None, outcome: Outcome | None, failure: Qwe
         "cached": bool(outcome and outcome.cached),
         "error": str(failure) if failure else None,
     }
-    return costs.as_json(members)
+    return as_json(members)
 
 
 def _usd(outcome: Outcome) -> Decimal | None:
     try:
-        return Decimal(0) if outcome.cached else costs.Total(outcome.answers).sums["usd_spent"]
+        return Decimal(0) if outcome.cached else Total(outcome.answers).sums["usd_spent"]
     except ProtocolError:  # the server sent something else than a number
         return None

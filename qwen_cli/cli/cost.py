@@ -38,6 +38,7 @@ def cost(
     arguments are files with responses saved by 'qwen-cli json'; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
+    from qwen_cli.output.figures import as_json, lines
 
     if common.is_preview and (period or balance or estimate):
         raise InvalidUsage(
@@ -62,7 +63,7 @@ def cost(
                     if exchange is None:
                         return
                     figures = costs.Total(exchange.ask().answers).sums
-        out.write(encode(costs.as_json(figures) if json else costs.lines(figures, aligned=out.terminal)))
+        out.write(encode(as_json(figures) if json else lines(figures, aligned=out.terminal)))
 
 
 def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:

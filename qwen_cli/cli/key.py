@@ -26,8 +26,8 @@ def show_status(*, base_url: str = DEFAULT_BASE_URL) -> int:
 
     The exit status is 3 if there is none.
     """
-    from qwen_cli.api.costs import lines
     from qwen_cli.api.credentials import NO_SOURCE, describe
+    from qwen_cli.output.figures import lines
 
     status = describe(parse_endpoint(base_url))
     output = standard_output()

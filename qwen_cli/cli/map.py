@@ -138,7 +138,7 @@ def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
 def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: Notes, *, usage: bool) -> int:
     """Say what has become of the run; its exit status, or the failure that stopped it."""
     if usage:
-        from qwen_cli.api.costs import usage_line
+        from qwen_cli.output.figures import usage_line
 
         notes.report(usage_line(tally.cost.sums))
         for remark in tally.cost.remarks():
@@ -150,7 +150,7 @@ def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: 
     if failure is not None:
         raise failure
     if run.is_out_of_budget:
-        from qwen_cli.api.costs import plain
+        from qwen_cli.output.figures import plain
 
         notes.report(f"stopped at --max-usd after {plain(tally.usd)} USD{_unsent(run)}")
         return OUT_OF_BUDGET

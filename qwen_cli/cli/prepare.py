@@ -161,7 +161,8 @@ def expect(
 def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool, chat: "Chat | None" = None) -> None:
     """Raise what is wrong with the answer, or add it to the conversation; print the usage of all answers if asked."""
     if usage:
-        from qwen_cli.api.costs import Total, usage_line
+        from qwen_cli.api.costs import Total
+        from qwen_cli.output.figures import usage_line
 
         exchange.notes.report(usage_line(Total(outcome.answers).sums, cached=outcome.cached))
     allowed, failure = outcome.judgement.allowed, outcome.judgement.failure
