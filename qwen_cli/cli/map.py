@@ -48,8 +48,8 @@ def map(  # noqa: A001 -- the command's name
 
     from qwen_cli.api.client import Client
     from qwen_cli.api.exchange import Exchange
-    from qwen_cli.batch.answering import Job
     from qwen_cli.batch.items import count_items, read_items
+    from qwen_cli.batch.job import Job
     from qwen_cli.batch.pacing import Governor
     from qwen_cli.batch.progress import Progress
     from qwen_cli.batch.prompts import Prompts
