@@ -72,10 +72,8 @@ def _argument(value: Value) -> str:
                 return " -r -F"
             how = "before" if files.with_others else "rather"
             return f" -x -k -a '(__qwen_cli_files {how} {' '.join(files.suffixes)})'"
-        case Value(words=words) if words:
-            return f" -x -a '{' '.join(words)}'"
         case _:
-            return " -x"
+            return f" -x -a '{' '.join(value.words)}'" if value.words else " -x"
 
 
 def at(paths: list[str] | tuple[str, ...], blockers: tuple[str, ...] = ()) -> str:

@@ -63,7 +63,7 @@ def action(value: Value) -> str:
         case Value(at_file=True, words=words):
             return " ".join([" _qwen-cli_at_file", *words])
         case Value(is_folder=True):
-            return "_directories"
+            return "_path_files -/"
         case Value(files=files) if files:
             pattern = f"*.(#i)({'|'.join(files.suffixes)})"
             if not files.suffixes:
