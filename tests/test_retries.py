@@ -133,7 +133,7 @@ def test_a_retry_after_that_is_none_is_no_obstacle(qwen: Program, api: ApiServer
 @settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d [+-]?\w{1,6}")))
 def test_any_retry_after_gives_a_wait_between_nothing_and_a_minute(value: str) -> None:
-    assert 0 <= retrying.delay(0, value) <= retrying.LONGEST
+    assert 0 <= retrying.delay(0, value) <= 60
 
 
 def test_the_backoff_grows_and_has_jitter() -> None:

@@ -101,7 +101,7 @@ class Client:
                     raise failure from error
             else:
                 self._report(response, time.monotonic() - started)
-                if response.status_code not in retrying.LIMITS:
+                if response.status_code not in retrying.BUSY:
                     self._pace.answered()
                 if response.is_success:
                     return response
@@ -115,7 +115,7 @@ class Client:
                 if response.status_code not in retrying.STATUSES:
                     raise failure
                 retry_after = response.headers.get("retry-after")
-                if response.status_code in retrying.LIMITS and self._pace.limited(turn, failure, retry_after):
+                if response.status_code in retrying.BUSY and self._pace.limited(turn, failure, retry_after):
                     continue
             if attempt == self._sending.retries:
                 raise failure

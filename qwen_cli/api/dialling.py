@@ -18,7 +18,7 @@ from qwen_cli.api.trust import trust
 if TYPE_CHECKING:
     from qwen_cli.api.endpoint import Endpoint
 
-FRESH: Final = 20.0
+MAX_IDLE: Final = 20.0
 """Seconds that a connection may wait for its request: servers close those that are silent for longer."""
 
 ATTEMPT_DELAY: Final = 0.25
@@ -68,7 +68,7 @@ class Dial:
             connection = self._connection.result()
         except Exception:
             return False
-        return time.monotonic() - self._started < FRESH and is_open(connection)
+        return time.monotonic() - self._started < MAX_IDLE and is_open(connection)
 
 
 _ahead: list[Dial] = []

@@ -7,32 +7,30 @@ from qwen_cli.errors import QwenError
 STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 """Failures that the service does not charge for."""
 
-LONGEST: Final = 60.0
-"""Seconds: the limit of `Retry-After`."""
-
-LIMITS: Final = frozenset({429, 503})
+BUSY: Final = frozenset({429, 503})
 """Statuses of a service that is busy rather than broken."""
 
-_FIRST: Final = 0.5
+_MAX_RETRY_AFTER: Final = 60.0
+_FIRST_BACKOFF: Final = 0.5
 _MAX_DOUBLINGS: Final = 4
 
 
 def delay(attempt: int, retry_after: str | None) -> float:
     """Seconds to wait after an attempt, counted from 0: what the server asks for, or backoff with jitter."""
-    if (asked := parse_retry_after(retry_after)) is not None:
-        return min(asked, LONGEST)
+    if (seconds := parse_retry_after(retry_after)) is not None:
+        return seconds
     import random
 
-    backoff: float = _FIRST * 2 ** min(attempt, _MAX_DOUBLINGS)
+    backoff: float = _FIRST_BACKOFF * 2 ** min(attempt, _MAX_DOUBLINGS)
     return backoff * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3); None if it is neither a number nor a date."""
+    """Seconds, 60 at most, from either form of the header (RFC 9110, 10.2.3); None if it is no number and no date."""
     if value is None:
         return None
     if value.strip().isdecimal():
-        return float(value)
+        return min(float(value), _MAX_RETRY_AFTER)
     from datetime import UTC, datetime
     from email.utils import parsedate_to_datetime
 
@@ -42,7 +40,7 @@ def parse_retry_after(value: str | None) -> float | None:
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (date - datetime.now(UTC)).total_seconds()), _MAX_RETRY_AFTER)
 
 
 class Pace:

@@ -86,7 +86,7 @@ class Rate:
             if self._resume_at is not None:
                 self._refused += round_sent == self.round - 1
                 if asked is not None:
-                    self._resume_at = max(self._resume_at, now + min(asked, retrying.LONGEST))
+                    self._resume_at = max(self._resume_at, now + asked)
             return
         self.round += 1
         self._refused = 1
