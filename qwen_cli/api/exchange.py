@@ -114,17 +114,19 @@ class Exchange(NamedTuple):
                 wait.over()
                 yield piece
 
-    def chunks(self, reader: ChunkReader, wanted: Sequence[str]) -> Iterator[tuple[str, Delta]]:
-        """Send, and yield the JSON and the delta of each chunk; the wait ends with the first text in `wanted`."""
+    def chunks(self, reader: ChunkReader, wanted: Sequence[str]) -> Iterator[tuple[bytes, Delta]]:
+        """Send, and yield each chunk as a line of JSON and a delta; the wait ends with the first text in `wanted`."""
         with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
             try:
                 for data in reply.events():
+                    # In an event of several data lines, line breaks can only stand between tokens.
+                    line = data.replace("\n", " ").encode()
                     if self.save:
-                        self.save(data.replace("\n", " ").encode())
+                        self.save(line)
                     delta = reader.read(data)
                     if wait.lasts and any(getattr(delta, name, "") for name in wanted):
                         wait.over()
-                    yield data, delta
+                    yield line, delta
             except (NetworkError, IncompleteAnswer) as error:
                 if reader.is_finished:
                     self.notes.note(f"the answer is complete, but its usage may be missing: {error}")

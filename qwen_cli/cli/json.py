@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from qwen_cli.cli.options import CommonOptions, Words
 from qwen_cli.errors import ProtocolError
 from qwen_cli.output.results import Output, open_output
-from qwen_cli.output.terminal import encode
 
 if TYPE_CHECKING:
     from qwen_cli.api.exchange import Exchange, Outcome
@@ -46,9 +45,8 @@ def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Out
     from qwen_cli.cli.printing import print_json
 
     reader = ChunkReader(keep_content=exchange.expectation.needs_content)
-    for data, _ in exchange.chunks(reader, ["content", "reasoning"]):
-        # A line break of an event with several data lines can only stand between tokens.
-        print_json([encode(data.replace("\n", " "))], output, pretty=pretty)
+    for line, _ in exchange.chunks(reader, ["content", "reasoning"]):
+        print_json([line], output, pretty=pretty)
     return exchange.judged(reader.finish())
 
 
