@@ -43,7 +43,8 @@ def environment(folder: Path, *packages: str | Path) -> Path:
     """A virtual environment with nothing but these packages in it; its folder of programs."""
     venv.create(folder, symlinks=True)
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin/python")
-    execute(*pip, "install", "--quiet", *packages)
+    # What is imported is compiled then; all that comes with it would take longer than the rest.
+    execute(*pip, "install", "--quiet", "--no-compile", *packages)
     return folder / "bin"
 
 
