@@ -224,7 +224,7 @@ class TestTurns:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             with qwen.start("ask", "--chat", "talk.json", "3?") as running:
-                running.wait_for(b"waiting for who else continues talk.json", "stderr")
+                running.wait_for(b"waiting for another process to finish with talk.json", "stderr")
                 assert not api.requests
                 qwen.file("new", json.dumps([*EARLIER, user("2?"), assistant("2.")]))
                 os.replace(qwen.cwd / "new", path)

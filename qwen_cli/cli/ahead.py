@@ -11,7 +11,7 @@ _ELSEWHERE = ("base-url", "dry-run", "curl", "cache-only", "saved", "help")
 
 
 def base_url_ahead(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """Where the command will most likely send its request; None where it is not plain to see.
+    """Where the command will most likely send its request; None if that is not obvious.
 
     A guess that turns out to be wrong costs one unused connection.
     """

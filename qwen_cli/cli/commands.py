@@ -1,4 +1,4 @@
-"""The table of the commands, and how Click gets to know the one that runs."""
+"""The table of commands, of which only the one that runs is imported and built."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

@@ -136,7 +136,7 @@ def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
 
 
 def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: Notes, *, usage: bool) -> int:
-    """Say what has become of the run; its exit status, or the failure that stopped it."""
+    """Report how the run ended: return its exit status, or raise the failure that stopped it."""
     if usage:
         from qwen_cli.output.figures import usage_line
 

@@ -1,4 +1,4 @@
-"""What an option's value may be: each type turns the words of a flag or variable into a value, or says why not."""
+"""What an option's value may be: each type parses the text of a flag or variable, or says what is wrong with it."""
 
 import os
 import re
@@ -29,7 +29,7 @@ class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer C
     metavar: str
 
     def parse(self, text: str) -> Any:
-        """The value; ValueError, with a message that need not name the option, where the text is none."""
+        """The value; ValueError if the text is none, with a message that need not name the option."""
         raise NotImplementedError
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -38,7 +38,7 @@ class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer C
 
     @contextmanager
     def naming(self, param: click.Parameter | None, ctx: click.Context | None) -> Iterator[None]:
-        """Let a ValueError name the option."""
+        """Report a ValueError as a usage error that names the option."""
         try:
             yield
         except (ValueError, InvalidUsage) as error:
@@ -84,7 +84,7 @@ class BaseUrl(Text):
 
 
 class Path(OneValue):
-    """A file's name; any bytes but none at all.
+    """A file's name: any bytes, but not empty.
 
     `kind` is for completion: `any` file, an `image`, `json`, a `folder`.
     """

@@ -90,7 +90,7 @@ def prepare(
     new = parts.new_messages()
     if chat is not None:
         if not common.is_preview:
-            # Not before standard input has ended: who writes it may be awaiting the same file.
+            # Only once standard input has ended: its writer may be waiting for the same file.
             chat.take_turn()
         parts = chat.continued(parts._replace(earlier=chat.read()))
     body = {"model": fields["model"], "messages": parts.conversation(new)} | fields
@@ -98,7 +98,7 @@ def prepare(
 
 
 def claim_stdin(stdin: StandardInput, words: Sequence[str], common: CommonOptions) -> bool:
-    """Keep standard input for what reads it: whether that is the value of an option. InvalidUsage if two want it."""
+    """Reserve standard input for its reader; true if that is an option's value. InvalidUsage if there are two."""
     prompt, request = common.prompt, common.request
     values = (*request, *(request.logit_bias or ()), prompt.messages)
     flags = [value.flag for value in values if isinstance(value, Awaited)]
@@ -108,7 +108,7 @@ def claim_stdin(stdin: StandardInput, words: Sequence[str], common: CommonOption
 
 
 def connect_ahead(common: CommonOptions) -> Endpoint:
-    """Where requests go; if any will, the connection is begun."""
+    """The server; begins to connect if a request may be sent."""
     endpoint = parse_endpoint(common.sending.base_url)
     if common.is_sent:
         if not common.sending.no_key:
@@ -118,7 +118,7 @@ def connect_ahead(common: CommonOptions) -> Endpoint:
 
 
 def previewing(endpoint: Endpoint, common: CommonOptions, *, pretty: bool) -> Callable[[Body], str] | None:
-    """What turns a request body into the text that is printed instead of sending it, if the options say so."""
+    """Makes the text that --dry-run or --curl prints instead of sending a body; None without them."""
     no_key, request_id = common.sending.no_key, common.sending.request_id
     if common.curl:
         if not no_key and not os.environ.get(VARIABLES[0]):
@@ -130,7 +130,7 @@ def previewing(endpoint: Endpoint, common: CommonOptions, *, pretty: bool) -> Ca
 def expect(
     request: RequestOptions, fields: Mapping[str, Any], show: ShowOptions, *, allow_incomplete: bool
 ) -> "Expectation":
-    """What is asked of the answer; InvalidUsage for a schema that is none."""
+    """What the answer is checked for; InvalidUsage if the schema is not valid."""
     from qwen_cli.api.checks import Expectation
 
     if show.wanted != "content" and (show.code or request.choice):
@@ -175,7 +175,7 @@ def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool, chat: "Chat
 
 
 def require_different_files(**files: str | None) -> None:
-    """InvalidUsage where two of the options of these names would replace each other's file."""
+    """InvalidUsage if two of these options name the same file, which one of them would overwrite."""
     given = [(name, path) for name, path in files.items() if path is not None]
     for (name, path), (other, same) in combinations(given, 2):
         try:

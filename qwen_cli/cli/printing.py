@@ -62,7 +62,7 @@ def print_tool_calls(calls: Sequence[ToolCall], text: TextOutput, show: ShowOpti
 
 
 def print_json(pieces: Iterable[bytes], output: Output, *, pretty: bool) -> None:
-    """Pass the body through as it comes, or indented once it is there; what is no JSON passes as it is.
+    """Pass the body through as it comes, or indented once it is complete; what is not JSON passes unchanged.
 
     It ends with one newline, whether or not the server sent any.
     """

@@ -48,7 +48,7 @@ _NOT_FIELDS = {"schema", "choice", "prediction_file", "include_usage", "field"}
 
 
 def build_fields(options: RequestOptions, *, stream: bool) -> Body:
-    """The request body but for its messages: the model, and what was given. A value may still be `Awaited`."""
+    """The request body without its messages: the model, and what was given. A value may still be `Awaited`."""
     given = {name: value for name, value in options._asdict().items() if name not in _NOT_FIELDS and value is not None}
     body: Body = {"model": MODEL} | given
     if options.stop:
@@ -82,7 +82,7 @@ def _stop(sequences: list[str]) -> str | list[str]:
 
 
 def _merged(biases: list[Any]) -> Any:
-    """All biases in one object, the last of a token counting; awaited as long as one of them is."""
+    """All biases in one object, the last for a token winning; `Awaited` while one of them is."""
     awaited = next((bias for bias in biases if isinstance(bias, Awaited)), None)
     if awaited is not None:
         parse = awaited.parse

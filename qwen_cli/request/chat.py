@@ -22,9 +22,9 @@ from qwen_cli.request.prompt import STDIN, Message, Parts
 class Chat:
     """The conversation in the file at `path`. Used as a context: what was added counts when the block succeeds.
 
-    After any failure the file stands as it was. The lock is on the file itself, so that nothing is left beside it; who
-    gets it looks whether the file has been replaced meanwhile. A file that is missing is made empty, to be locked, and
-    removed again after a failure.
+    After any failure the file stands as it was. The file itself is locked, so that nothing is left beside it; a process
+    that gets the lock checks whether the file has been replaced in the meantime. A missing file is created empty, to be
+    locked, and removed after a failure.
     """
 
     def __init__(self, path: str, notes: Notes) -> None:
@@ -52,7 +52,7 @@ class Chat:
                 os.close(self._locked)
 
     def continued(self, parts: Parts) -> Parts:
-        """The parts without a system message that has been said; InvalidUsage where it has begun with another."""
+        """The parts without the system message that it starts with; InvalidUsage if it starts with another or none."""
         if not parts.earlier or parts.system is None:
             return parts
         if parts.earlier[0] != {"role": "system", "content": parts.system}:
@@ -62,14 +62,14 @@ class Chat:
         return parts._replace(system=None)
 
     def read(self) -> list[Message]:
-        """What has been said so far: nothing where the file is missing or empty; LocalError where it is none."""
+        """The messages so far, none if the file is missing or empty; LocalError if it is not a conversation."""
         try:
             if not stat.S_ISREG(os.stat(self._path).st_mode):
                 raise LocalError(f"{self._path} is not a regular file")
         except FileNotFoundError:
             return []
         except (OSError, ValueError):
-            pass  # said by who opens it
+            pass  # reported when it is opened
         text = decode_text(read_file(self._path), self._path)
         if not text.strip():
             return []
@@ -81,7 +81,7 @@ class Chat:
         return list(messages)
 
     def take_turn(self) -> None:
-        """Wait until no other process continues it; none does from now on. LocalError where it cannot be replaced."""
+        """Wait for other processes that continue it, and keep them waiting. LocalError if it cannot be replaced."""
         signals.before_dying(self._remove_made)
         try:
             while self._locked is None:
@@ -100,7 +100,7 @@ class Chat:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with self._notes.waiting(f"waiting for who else continues {self._path}", patience=PATIENCE):
+            with self._notes.waiting(f"waiting for another process to finish with {self._path}", patience=PATIENCE):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     def _open(self) -> tuple[int, bool]:
@@ -119,14 +119,14 @@ class Chat:
             return False
 
     def _remove_made(self) -> None:
-        """Remove the file that was made to be locked, unless the conversation is in its place."""
+        """Remove the empty file that was created for the lock, unless the conversation has replaced it."""
         if self._is_made and self._locked is not None:
             with suppress(OSError):
                 if self._is_at_path(self._locked):
                     os.unlink(os.path.realpath(self._path))
 
     def add(self, asked: Sequence[Message], answer: Answer) -> None:
-        """Have the file hold what was asked, all of it, and the answer."""
+        """Add the answer to what was asked; the file is replaced when the block succeeds."""
         assert self._new is not None
         lines = ",\n".join(json.dumps(message, ensure_ascii=False) for message in [*asked, answer.as_message()])
         self._new.write(encode(f"[\n{lines}\n]\n"))

@@ -23,11 +23,8 @@ PATIENCE = 3.0
 def read_file(path: str) -> bytes:
     """The file's bytes; LocalError when it cannot be read or is larger than `MAX_BYTES`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            return _read_all(descriptor, path)
-        finally:
-            os.close(descriptor)
+        with open(path, "rb", buffering=0) as file:
+            return _read_all(file.fileno(), path)
     except (OSError, ValueError) as error:
         raise LocalError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -95,7 +92,7 @@ def load_json_from(name: str, text: str) -> Any:
 
 
 class Awaited(NamedTuple):
-    """The value of an option that standard input is still to deliver (`@-`)."""
+    """An option's value that is still to be read from standard input (`@-`)."""
 
     flag: str
     parse: Callable[[str], Any]
@@ -111,14 +108,14 @@ class StandardInput:
         self._reader: str | None = None
 
     def claim(self, reader: str) -> None:
-        """Keep it for what reads it (a flag, or `-`); InvalidUsage if something else does."""
+        """Reserve it for a reader (a flag, or `-`); InvalidUsage if it has another."""
         if self._reader not in {None, reader}:
             raise InvalidUsage(f"{self._reader} and {reader} cannot both read standard input")
         self._reader = reader
 
     @property
     def is_offered(self) -> bool:
-        """Whether something may come from it without being asked for: a pipe, a file or a socket, not a device."""
+        """Whether it is read without being named: a pipe, a file or a socket that nothing claims, not a device."""
         if sys.stdin is None or self._reader is not None:
             return False
         mode = os.fstat(0).st_mode
@@ -145,5 +142,5 @@ class StandardInput:
             raise LocalError(f"cannot read standard input: {error.strerror}") from error
 
     def note_emptiness(self) -> None:
-        """Say that nothing came, to who may have expected something."""
+        """Note that nothing arrived, though other parts of the prompt were given."""
         self._note("standard input is empty (use -n to ignore it)")

@@ -1,8 +1,8 @@
 """The documented limits of a request, stated once: as a JSON Schema (draft 2020-12), and what follows from it.
 
 Source: the provider's OpenAPI document of `POST /v1/chat/completions`. Where it states a limit in words only (the
-pattern of a name, the number of tools and stop sequences), the schema holds it all the same. Null is taken for the
-absent fields of an assistant message too: the official clients send their answers back in that form.
+pattern of a name, the number of tools and stop sequences), the schema holds it all the same. Null is accepted
+for the absent fields of an assistant message too: the official clients send their answers back in that form.
 
 No part refers to another and no alternative is tried: the tag of an object (`role`, `type`) says which limits hold, so
 that a violation is one place, one keyword. A `description` says what is expected where the keywords would not be clear.
@@ -180,4 +180,4 @@ REASONING_EFFORTS: tuple[str, ...] = tuple(FIELDS["reasoning_effort"]["enum"])
 IMAGE_DETAILS: tuple[str, ...] = tuple(_IMAGE["properties"]["detail"]["enum"])
 TOOL_CHOICES: tuple[str, ...] = tuple(_TOOL_CHOICE["then"]["enum"])
 RESPONSE_FORMATS = ("text", "json_object")
-"""The formats that their type says all about."""
+"""The formats that need nothing but their type."""
