@@ -23,9 +23,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from qwen_cli.request import limits
-from qwen_cli.request.checking import OutsideLimitsError
 from qwen_cli.sandbox.faults import FAULTS, Fault, FaultSchedule, parse_fault
-from qwen_cli.sandbox.incoming import parse_request
+from qwen_cli.sandbox.incoming import ApiError, parse_request
 from qwen_cli.sandbox.instance import find
 from qwen_cli.sandbox.process import environment
 from qwen_cli.sandbox.server import serving
@@ -588,7 +587,7 @@ def refusal(request: object) -> str | None:
     """The sandbox's objection to a request, None if it has none."""
     try:
         parse_request(json.dumps(request).encode())
-    except OutsideLimitsError as error:
+    except ApiError as error:
         return str(error)
     return None
 

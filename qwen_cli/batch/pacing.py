@@ -90,9 +90,7 @@ class Rate:
             return
         self.round += 1
         self._refused = 1
-        pause = retrying.delay(self._failed_rounds, retry_after)
-        if asked is None:
-            pause = min(pause, _LONGEST_BACKOFF)
+        pause = min(retrying.delay(self._failed_rounds, None), _LONGEST_BACKOFF) if asked is None else asked
         self._resume_at = now + pause
 
     def _resume(self, now: float, resume_at: float) -> None:

@@ -25,9 +25,7 @@ _TYPE_NAMES = {
 
 
 class OutsideLimitsError(ValueError):
-    """A value that the API does not take. `status` is what it answers to it."""
-
-    status = 400
+    """A value that the API does not take."""
 
 
 def check_field(name: str, value: object) -> None:

@@ -1,7 +1,6 @@
 """Requests as they come in: JSON within the documented limits, or a refusal in the API's own words."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from qwen_cli.api import json_text
@@ -9,10 +8,10 @@ from qwen_cli.request import limits
 from qwen_cli.request.checking import OutsideLimitsError, check_body
 
 
-class ApiError(OutsideLimitsError):
+class ApiError(Exception):
     """An answer other than 200: its HTTP status, the message of its body, and header fields of its own."""
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers or {}
@@ -26,7 +25,10 @@ def parse_request(body: bytes) -> dict[str, Any]:
         raise ApiError(400, f"body: Expected JSON in UTF-8, Received something else: {error}") from None
     if json_text.holds_infinity(request):
         raise ApiError(400, "body: Expected JSON, Received a number beyond a double")
-    check_body(request)
+    try:
+        check_body(request)
+    except OutsideLimitsError as error:
+        raise ApiError(400, str(error)) from None
     if request["model"] != limits.MODEL:
         raise ApiError(404, f"model: Expected {json.dumps(limits.MODEL)}, Received {json.dumps(request['model'][:60])}")
     return request

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -19,7 +19,6 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from qwen_cli.request import limits
-from qwen_cli.request.checking import OutsideLimitsError
 from qwen_cli.sandbox.account import Account, models, timestamp
 from qwen_cli.sandbox.completion import Completion, chunks, complete, half, response
 from qwen_cli.sandbox.faults import Fault, FaultSchedule, RateLimit
@@ -117,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
             body = self._read_body()
             self._digest = _digest(self.requestline, body)
             self._route(body)
-        except OutsideLimitsError as error:
+        except ApiError as error:
             self._send_refusal(error)
 
     def __getattr__(self, name: str) -> Any:
@@ -143,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             account = self.server.account
             report = {"/v1/models": models, "/v2/billing": account.billing, "/v2/usage/detail": account.usage}[path]
-            self._send(200, _encode(report(query)))
+            self._send(200, _encode(report(query)), {})
 
     def _refuse_browsers(self) -> None:
         """Refuse requests of web pages, by their `Origin`, or by a foreign name in `Host` (DNS rebinding)."""
@@ -211,18 +210,18 @@ class Handler(BaseHTTPRequestHandler):
     def _send_event(self, event: bytes, *, chunked: bool) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event) if chunked else event)
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         if self._fault == "garbage":
             body = _GARBAGE
         framing = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
-        self._send_head(status, framing | dict(headers or {}))
+        self._send_head(status, framing | headers)
         if self._fault == "cut":
             self.close_connection = True
             body = body[: len(body) // 2]
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _send_refusal(self, error: OutsideLimitsError) -> None:
+    def _send_refusal(self, error: ApiError) -> None:
         body = {
             "message": str(error),
             "path": getattr(self, "path", ""),
@@ -230,15 +229,13 @@ class Handler(BaseHTTPRequestHandler):
             "statusCode": error.status,
             "timestamp": timestamp(),
         }
-        headers = dict(error.headers) if isinstance(error, ApiError) else {}
-        if self.close_connection:
-            headers["Connection"] = "close"
+        closing = {"Connection": "close"} if self.close_connection else {}
         self._fault = None
-        self._send(error.status, _encode(body), headers)
+        self._send(error.status, _encode(body), closing | error.headers)
         if self.close_connection:
             self._linger()
 
-    def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
+    def _send_head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
