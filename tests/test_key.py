@@ -306,12 +306,23 @@ def test_a_keyring_that_is_locked_ends_with_3(qwen: Program) -> None:
         assert result.message.startswith("the OS keyring is locked; unlock it and try again, or set AIMLAPI_API_KEY")
 
 
-def test_a_keyring_that_fails_ends_with_3_and_says_why(qwen: Program) -> None:
-    env = {**backend(qwen, FAILING.replace("KeyringLocked", "KeyringError")), **ELSEWHERE}
+@pytest.mark.parametrize("kind", ["KeyringError", "BaseException"], ids=["an error", "a panic of an extension"])
+def test_a_keyring_that_fails_ends_with_3_and_says_why(qwen: Program, kind: str) -> None:
+    env = {
+        **backend(qwen, FAILING.replace("raise KeyringLocked", f"raise {kind}").replace("Locked", "Error")),
+        **ELSEWHERE,
+    }
     result = qwen("ask", "hi", env=env)
     assert result.status == 3
     assert "the collection is locked" in result.message
     assert "AIMLAPI_API_KEY" in result.message
+
+
+def test_a_keyring_that_cannot_be_imported_ends_with_3_and_says_why(qwen: Program) -> None:
+    qwen.file("keyring.py", 'raise ImportError("no module of that name")')
+    result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE, "PYTHONPATH": str(qwen.cwd)})
+    assert result.status == 3
+    assert "no module of that name" in result.message
 
 
 class TestNeverShown:

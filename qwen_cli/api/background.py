@@ -25,6 +25,8 @@ class Background(Generic[T]):
             self._outcome.append(self._call())
         except Exception as error:
             self._failure = error
+        except BaseException as error:  # a panic of an extension: an ordinary failure to whoever waits here
+            self._failure = RuntimeError(str(error))
         finally:
             self._done.set()
 

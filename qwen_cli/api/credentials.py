@@ -157,7 +157,16 @@ def _name(keyring: "KeyringBackend") -> str:
 
 def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
     """Ask in a thread, since a locked or broken keyring may never answer."""
-    answer = Background(lambda: question(_backend()))
+
+    def ask() -> T:
+        from keyring.errors import KeyringLocked
+
+        try:
+            return question(_backend())
+        except KeyringLocked as error:
+            raise LockedKeyringError("the OS keyring is locked", "unlock it and try again") from error
+
+    answer = Background(ask)
     try:
         return answer.result(PATIENCE)
     except KeyringError:
@@ -166,10 +175,6 @@ def _ask_keyring(question: Callable[["KeyringBackend"], T]) -> T:
         message = f"the OS keyring did not answer within {PATIENCE:.0f} seconds"
         raise KeyringError(message, "unlock it and try again") from None
     except Exception as error:
-        from keyring.errors import KeyringLocked
-
-        if isinstance(error, KeyringLocked):
-            raise LockedKeyringError("the OS keyring is locked", "unlock it and try again") from error
         message = f"the OS keyring cannot be used: {_reason(error)}"
         raise KeyringError(message, "unlock or start it and try again") from error
 
