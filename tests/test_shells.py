@@ -263,7 +263,7 @@ def test_json_files_are_offered_for_a_schema(shell: Shell) -> None:
 
 
 def test_a_prompt_is_prose(shell: Shell) -> None:
-    for command in ("ask", "cost"):
+    for command in ("ask", "stream", "json", "cost", "check", "map"):
         assert shell.offered(f"qwen-cli {command}", "re") == set()
         assert shell.offered(f"qwen-cli {command} key", "s") == set()
         assert shell.offered(f"qwen-cli {command} -f readme.txt 'some words'", "no") == set()
