@@ -1050,7 +1050,9 @@ def test_without_a_command_says_where_it_is_and_serves_until_a_signal(signum: si
         assert chat(place.strip().partition("=")[2]).status == 200
         process.send_signal(signum)
         assert process.wait(20) == -signum
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == (
+            "qwen-cli: serving until interrupted; paste these two lines into another shell\n"
+        )
 
 
 def test_clients_that_hang_up_leave_no_trace(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def _serve_until_killed(faults: Sequence[Fault], rate: float | None) -> NoReturn
     with serving(faults=faults, rate=rate) as base_url:
         exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
         standard_output().write(exports.encode())
+        report("serving until interrupted; paste these two lines into another shell")
         # Blocked and waited for, a signal is never missed, as it can be between a handler and `pause`; and so the first
         # process of a container, which no signal ends by default, ends as well.
         die_of(signal.sigwait({number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}))
