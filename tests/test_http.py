@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -178,16 +179,19 @@ def test_a_connection_that_the_server_gave_up_during_a_slow_input_is_made_again(
 class Tunnel:
     """A proxy that knows CONNECT, and leads every tunnel to one port of this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None) -> None:
         self.heads: list[bytes] = []
         self._port = port
+        self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def serve(self) -> None:
         """Serve one tunnel."""
         with suppress(OSError):
             ours, _ = self._listener.accept()
+            if self._context is not None:
+                ours = self._context.wrap_socket(ours, server_side=True)
             with ours:
                 start = b""
                 while b"\r\n\r\n" not in start:
@@ -215,9 +219,9 @@ class Tunnel:
 
 
 @contextmanager
-def tunnel(port: int) -> Iterator[Tunnel]:
-    """A running proxy."""
-    proxy = Tunnel(port)
+def tunnel(port: int, context: ssl.SSLContext | None = None) -> Iterator[Tunnel]:
+    """A running proxy, which speaks TLS if it is given a context."""
+    proxy = Tunnel(port, context)
     thread = threading.Thread(target=proxy.serve)
     thread.start()
     try:
@@ -243,6 +247,18 @@ def test_a_proxy_is_used_and_sees_no_key(qwen: Program, authority: Authority, co
     assert server.request.headers["authorization"] == f"Bearer {KEY}"
     assert proxy.heads[0].startswith(b"CONNECT elsewhere.example:443 ")
     assert KEY.encode() not in proxy.heads[0]
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["is used", "may cut the answer"])
+def test_a_proxy_that_speaks_tls(qwen: Program, authority: Authority, *, is_cut: bool) -> None:
+    """Its certificate is checked like any other, against what `SSL_CERT_FILE` names."""
+    with ApiServer(authority.stranger) as server, tunnel(server.port, authority.context) as proxy:
+        server.answer((head(200, {"content-length": 99}) + b"{", FIN) if is_cut else reply(completion("Hello.")))
+        changes = {**ELSEWHERE, "HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": str(authority.certificate)}
+        result = qwen("ask", "--retries", "0", "hi", env=changes)
+    server.verify()
+    assert (result.status, result.text) == ((6, "") if is_cut else (0, "Hello.\n"))
+    assert proxy.heads[0].startswith(b"CONNECT elsewhere.example:443 ")
 
 
 def test_a_certificate_is_checked_behind_a_proxy_too(qwen: Program, authority: Authority) -> None:

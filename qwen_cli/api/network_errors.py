@@ -30,7 +30,8 @@ def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Resp
         return _explain_connecting(error, host, proxy)
     if isinstance(error, httpx.TimeoutException):
         return NetworkError(f"timed out waiting for data from {host}", advice="raise --timeout")
-    was_cut = response is not None and response.extensions["network_stream"].ended
+    # Behind a proxy that speaks TLS, the stream is httpcore's own, which does not say how it ended.
+    was_cut = response is not None and getattr(response.extensions["network_stream"], "ended", True)
     if _is_caused_by(error, h11.RemoteProtocolError) and not was_cut:
         return ProtocolError(f"{host} does not speak HTTP: {error}")
     return NetworkError(f"the connection to {host} was cut: {_reason(error)}")

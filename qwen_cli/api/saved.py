@@ -20,7 +20,7 @@ def read_saved(text: str, name: str) -> Iterator[Answer]:
             raise LocalError(f"{name} contains something other than a saved response at character {offset}")
         usage = _usage_of(document, name)
         is_chunk = document.get("object") == "chat.completion.chunk" or "delta" in _choice(document)
-        if stream is not None and (_is_body(document) or stream.is_over_at(document, usage)):
+        if stream is not None and stream.is_over_at(document, usage):
             yield stream.answer
             stream = None
         if stream is not None:
@@ -43,21 +43,23 @@ class _Stream:
         """How often the id came in a row from the start; 0 after another id."""
         self._is_finished = bool(_choice(chunk).get("finish_reason"))
 
-    def is_over_at(self, chunk: JsonObject, usage: Answer) -> bool:
-        """Whether the chunk belongs to another answer.
+    def is_over_at(self, document: JsonObject, usage: Answer) -> bool:
+        """Whether the document, a body or a chunk, belongs to another answer.
 
         After the finish reason, chunks bring only figures: without choices, or with an empty one. Before it, another id
         means that the stream was cut, unless the server makes an id for each chunk.
         """
-        if not chunk.get("choices"):
+        choice = _choice(document)
+        if "message" in choice:
+            return True
+        if not document.get("choices"):
             return False
         brings_figures = (usage.usage is not None and self.answer.usage is None) or (
             usage.meta_usage is not None and self.answer.meta_usage is None
         )
-        choice = _choice(chunk)
         if self._is_finished and (_adds_text(choice) or (choice.get("finish_reason") and not brings_figures)):
             return True
-        return self._id_count > 1 and chunk.get("id") != self._id and not brings_figures
+        return self._id_count > 1 and document.get("id") != self._id and not brings_figures
 
     def add(self, chunk: JsonObject, usage: Answer) -> None:
         """Take the latest figures, but not those that an empty choice after the finish reason repeats or resets."""
@@ -79,10 +81,6 @@ def _choice(document: JsonObject) -> JsonObject:
         if isinstance(choice, dict) and choice.get("index", 0) == 0:
             return choice
     return {}
-
-
-def _is_body(document: JsonObject) -> bool:
-    return "message" in _choice(document)
 
 
 def _adds_text(choice: JsonObject) -> bool:
