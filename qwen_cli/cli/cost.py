@@ -122,9 +122,5 @@ def _get(url: str, endpoint: "Endpoint", key: "Key | None", common: CommonOption
     from qwen_cli.api.client import Client
 
     notes = common.notes
-    with (
-        Client(endpoint, key, common.sending, notes) as client,
-        notes.waiting(waiting),
-        client.get(url) as reply,
-    ):
+    with Client(endpoint, key, common.sending, notes) as client, notes.waiting(waiting), client.get(url) as reply:
         return reply.read()

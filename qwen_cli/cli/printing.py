@@ -34,20 +34,18 @@ def print_stream(
 ) -> TextOutput:
     """Print the wanted text piece by piece, or none yet; the rest follows even when the stream breaks off."""
     text = TextOutput(output, end_line=not show.no_newline)
-    beside = ReasoningOutput() if show.both else None
+    beside = ReasoningOutput()
     wanted = "" if is_held_back else show.wanted
     try:
         for delta in deltas:
-            if beside is not None and delta.reasoning:
+            if show.both:
                 beside.write(delta.reasoning)
             if piece := getattr(delta, wanted, ""):
-                if beside is not None:
-                    beside.end()
+                beside.end()
                 text.write(piece)
                 text.flush()
     finally:
-        if beside is not None:
-            beside.end()
+        beside.end()
         text.end()
         text.flush()
     return text

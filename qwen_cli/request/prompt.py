@@ -127,10 +127,7 @@ def text_of_prompt_file(path: str) -> str:
 
 
 def _image_part(url: str, detail: str | None) -> dict[str, Any]:
-    image = {"url": url}
-    if detail is not None:
-        image["detail"] = detail
-    return {"type": "image_url", "image_url": image}
+    return {"type": "image_url", "image_url": {"url": url} | ({} if detail is None else {"detail": detail})}
 
 
 def image_url(source: str) -> str:
