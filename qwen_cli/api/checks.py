@@ -13,9 +13,6 @@ from qwen_cli.api.members import kind_of
 from qwen_cli.api.tool_calls import check_tool_choice
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 
-COMPLETE: Final = ("stop", "tool_calls", "function_call")
-"""The finish reasons of a complete answer."""
-
 
 class UnfitAnswer(ProtocolError):
     """The answer is complete, but not the JSON, the choice or the code that was requested: asking again may help."""
@@ -87,21 +84,22 @@ def _select(found: str | None, otherwise: str) -> tuple[str, UnfitAnswer | None]
 
 
 def _incomplete(answer: Answer, wanted: str) -> IncompleteAnswer | None:
-    reason = answer.finish_reason
     if answer.refusal:
         return IncompleteAnswer(f"the model refused: {answer.refusal}")
-    if reason is None:
-        return IncompleteAnswer("the answer is incomplete: it ended without a finish reason")
-    if reason == "length":
-        spent = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted}"
-        return IncompleteAnswer(
-            f"the answer is incomplete: it reached the token limit{spent}", advice="raise --max-tokens"
-        )
-    if reason == "content_filter":
-        return IncompleteAnswer("the answer is incomplete: the content filter cut it")
-    if reason not in COMPLETE:
-        return IncompleteAnswer(f"the answer is incomplete: its finish reason is '{reason}'")
-    return None
+    advice = None
+    match answer.finish_reason:
+        case "stop" | "tool_calls" | "function_call":
+            return None
+        case "length":
+            before = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted}"
+            reason, advice = f"it reached the token limit{before}", "raise --max-tokens"
+        case "content_filter":
+            reason = "the content filter cut it"
+        case None:
+            reason = "it ended without a finish reason"
+        case other:
+            reason = f"its finish reason is '{other}'"
+    return IncompleteAnswer(f"the answer is incomplete: {reason}", advice=advice)
 
 
 def _lacks(answer: Answer, expectation: Expectation) -> QwenError | None:
