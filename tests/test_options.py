@@ -355,6 +355,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
         (("key", "sett"), "no such command: sett; did you mean set?"),
         (("ask", "hi", "--model"), "--model: its value is missing"),
         (("cost", "--dry-run=1"), "--dry-run: it takes no value"),
+        (("sandbox", "--rate", "0"), "--rate: '0' is out of range: expected a number from 0.01 to 1000000"),
         (("key", "set", "sk-123"), "key set takes no arguments"),
         (("stream", "--reask", "2", "hi"), "no such option: --reask; an answer that is already printed cannot be"),
         (("check", "--schema=s.json", "hi"), "no such option: --schema; the answer is yes or no"),

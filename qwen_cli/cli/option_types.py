@@ -126,7 +126,8 @@ class Number(OneValue):
 
     def parse(self, text: str) -> float:
         number = as_number(text)
-        limit = f"at least {self.lowest:g}" if self.highest is None else f"from {self.lowest:g} to {self.highest:g}"
+        lowest = f"{self.lowest:g}"
+        limit = f"at least {lowest}" if self.highest is None else f"from {lowest} to {self.highest:.12g}"
         expected = f"{'whole number' if self.whole else 'number'} {limit}"
         if number is None or (self.whole and not isinstance(number, int)):
             raise ValueError(f"{quoted(text)} is not a {expected}")
