@@ -36,8 +36,8 @@ COMMANDS = (
 """What is typed; the answers are the same each time, and so is all of the picture but the times."""
 
 WORDS = ("sea", "tree", "house", "river", "bread", "light", "stone", "bird", "wind", "moon", "door", "road")
-LAST_FRAME = rb"(?s).*8 of 12 done[^\r]*"
-"""Where the picture ends: in the middle of the last command, while its progress is shown."""
+LAST_FRAME = rb"(?s).*8 of 12 done[^\r]*(?=\r.*: wind)"
+"""Where the picture ends: in the middle of the last command, before the ninth answer comes above its progress."""
 TIMES = ((r"\d+\.\d/s", "3.9/s"), (r"\d+ s left", "1 s left"))
 """What differs from run to run -> what is drawn."""
 
