@@ -80,7 +80,8 @@ def reformatted(text: str, *, indent: int | None = None) -> str:
                 break_line()
         elif parts and parts[-1] in ("[", "{"):
             break_line()
-        parts.append(_readable(lexeme) if "\\" in lexeme else lexeme)
+        # Escapes that JSON does not need are undone.
+        parts.append(json.dumps(json.loads(lexeme), ensure_ascii=False) if "\\" in lexeme else lexeme)
         if lexeme in "[{":
             level += 1
         elif lexeme == ",":
@@ -88,10 +89,6 @@ def reformatted(text: str, *, indent: int | None = None) -> str:
         elif lexeme == ":" and indent is not None:
             parts.append(" ")
     return "".join(parts)
-
-
-def _readable(string: str) -> str:
-    return json.dumps(json.loads(string), ensure_ascii=False)
 
 
 def is_valid(text: str | bytes) -> bool:
