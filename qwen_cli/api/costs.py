@@ -7,8 +7,7 @@ from typing import Any, Final
 from qwen_cli.api.answer import Answer
 from qwen_cli.api.members import JsonObject, kind_of, member, parse_object
 from qwen_cli.errors import ProtocolError
-
-Figures = Mapping[str, Decimal | None]
+from qwen_cli.output.figures import Figures
 
 FIGURES = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "total_tokens", "credits_used", "usd_spent")
 

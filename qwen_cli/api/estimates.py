@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, Final
 
-from qwen_cli.api.costs import Figures, figure_of
+from qwen_cli.api.costs import figure_of
 from qwen_cli.api.members import JsonObject, as_object, member, parse_object
+from qwen_cli.output.figures import Figures
 
 _PER_MESSAGE: Final = 32
 """Tokens at most that a chat template adds to a message, and before the answer; usually about five."""

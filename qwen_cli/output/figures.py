@@ -7,6 +7,9 @@ from typing import Any
 
 from qwen_cli.output.terminal import one_line, visible_json
 
+Figures = Mapping[str, Decimal | None]
+"""By name; None for one that is unknown."""
+
 
 def plain(figure: Decimal | None) -> str:
     """A decimal without an exponent; `-` for an unknown figure."""
@@ -16,7 +19,7 @@ def plain(figure: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def usage_line(values: Mapping[str, Decimal | None], *, cached: bool = False) -> str:
+def usage_line(values: Figures, *, cached: bool = False) -> str:
     """Tokens and USD in one line; an answer from the cache cost nothing."""
     known = {name: plain(figure) for name, figure in values.items()}
     return (
