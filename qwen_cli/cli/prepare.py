@@ -102,7 +102,8 @@ def claim_stdin(stdin: StandardInput, words: Sequence[str], common: CommonOption
     prompt, request = common.prompt, common.request
     values = (*request, *(request.logit_bias or ()), prompt.messages)
     flags = [value.flag for value in values if isinstance(value, Awaited)]
-    for reader in (*flags, *({STDIN} & {*words, *(prompt.file or ()), *(prompt.image or ())})):
+    operands = (*words, *(prompt.file or ()), *(prompt.image or ()))
+    for reader in (*flags, *(operand for operand in operands if operand == STDIN)):
         stdin.claim(reader)
     return bool(flags)
 

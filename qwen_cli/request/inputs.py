@@ -14,7 +14,7 @@ from qwen_cli.errors import InvalidUsage, LocalError
 MAX_BYTES = 64 << 20
 """The largest file or standard input that is read: far more than the model can take, less than the memory."""
 
-READ_ONCE = "standard input can be read only once"
+_READ_ONCE = "standard input can be read only once"
 
 PATIENCE = 3.0
 """Seconds of silence on standard input before a note says what is awaited."""
@@ -108,8 +108,10 @@ class StandardInput:
         self._reader: str | None = None
 
     def claim(self, reader: str) -> None:
-        """Reserve it for a reader (a flag, or `-`); InvalidUsage if it has another."""
-        if self._reader not in {None, reader}:
+        """Reserve it for a reader (a flag, or `-`); InvalidUsage if it has one."""
+        if self._reader == reader:
+            raise InvalidUsage(_READ_ONCE)
+        if self._reader is not None:
             raise InvalidUsage(f"{self._reader} and {reader} cannot both read standard input")
         self._reader = reader
 
@@ -128,7 +130,7 @@ class StandardInput:
     def read_bytes(self) -> bytes:
         """All of it as it is; waits for as long as it takes."""
         if self._read:
-            raise InvalidUsage(READ_ONCE)
+            raise InvalidUsage(_READ_ONCE)
         self._read = True
         if sys.stdin is None:
             return b""

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import READ_ONCE, StandardInput, decode_text, read_file, read_text
+from qwen_cli.request.inputs import StandardInput, decode_text, read_file, read_text
 
 Message = dict[str, Any]
 
@@ -63,14 +63,11 @@ def read_parts(words: Sequence[str], options: PromptOptions, stdin: StandardInpu
     """Read what can be read without waiting; InvalidUsage where it is seen already that there is nothing to ask."""
     runs = split_words(words)
     files, images = options.file or (), options.image or ()
-    asked_for = [*files, *images, *runs].count(STDIN)
-    if asked_for > 1:
-        raise InvalidUsage(READ_ONCE)
     if options.image_detail and not images:
         raise InvalidUsage("--image-detail needs an --image")
     pieces: list[str | None] = [] if options.prompt_file is None else [text_of_prompt_file(options.prompt_file)]
     pieces += [None if path == STDIN else text_of_file(path) for path in files]
-    if not asked_for and not options.no_stdin and stdin.is_offered:
+    if not options.no_stdin and stdin.is_offered:
         pieces.append(None)
     pieces += [None if run == STDIN else run for run in runs]
     parts = Parts(
