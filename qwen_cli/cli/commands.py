@@ -42,7 +42,7 @@ def _load(place: str) -> Callable[..., int | None]:
 
 
 class Commands(help_text.WritingHelp, TyperGroup):
-    """A group that builds only the command that is asked for: all of them together cost as much as the parsing."""
+    """A group that builds only the command that runs: all of them together cost as much as the parsing."""
 
     def __init__(self, table: Table, **attributes: Any) -> None:
         super().__init__(

@@ -77,7 +77,7 @@ def settle_conflicts(values: dict[str, Any], context: click.Context) -> None:
 
 
 def note_unknown_variables(notes: Notes) -> None:
-    """Name each variable that is spelled as an option's but is none, and the nearest that is one."""
+    """Note each QWEN_CLI_ variable that belongs to no option, and the nearest name that does."""
     known = {name.removeprefix(VARIABLE_PREFIX) for option in OPTIONS.values() for name in option.envvar or ()}
     for name in sorted(os.environ):
         option = name.removeprefix(VARIABLE_PREFIX)

@@ -29,7 +29,7 @@ class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer C
     metavar: str
 
     def parse(self, text: str) -> Any:
-        """The value; ValueError if the text is none, with a message that need not name the option."""
+        """The value; ValueError if the text is not valid, with a message that need not name the option."""
         raise NotImplementedError
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -1,8 +1,8 @@
 """Every option, declared once: flag, variable, limits, help.
 
-A group of options is a named tuple (a frozen dataclass takes four times as long to make at every start) that stands
-where its values are used; those of the commands themselves stand here. `OPTIONS` says how each field of a group is
-given on the command line.
+A command takes an option as a parameter of that name. What several commands pass on together is a group: a named tuple
+(a frozen dataclass takes four times as long to make at every start) that stands where its values are used. `OPTIONS`
+says how each of these parameters and fields is given on the command line.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ from qwen_cli.request.inputs import StandardInput
 
 
 def read_secret(question: str) -> str:
-    """A line typed at the terminal, without white space around it, or all of standard input where that is none."""
+    """A line typed at the terminal, without white space around it, or all of standard input if it is not a terminal."""
     if sys.stdin is None or not os.isatty(0):
         return StandardInput(report).read()
     before = termios.tcgetattr(0)

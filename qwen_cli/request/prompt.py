@@ -116,7 +116,7 @@ def text_of_file(path: str) -> str:
 
 
 def text_of_prompt_file(path: str) -> str:
-    """The prompt in a file that may be a program: the line that names its interpreter is none of it."""
+    """The prompt in a file that may be a program, without the line that names its interpreter."""
     if path == STDIN:
         raise InvalidUsage("--prompt-file takes the name of a file", advice="-f - is standard input")
     text = text_of_file(path)
@@ -142,7 +142,7 @@ def image_url(source: str) -> str:
 
 
 def _image_data(data: bytes, name: str) -> str:
-    """An image as a data: URI; LocalError when it is none."""
+    """An image as a data: URI; LocalError if the data is not an image."""
     import base64
 
     kind = image_type(data)
