@@ -9,7 +9,7 @@
 _qwen_cli_command() {
     options=
     case $1 in
-        '') operands='none' subcommands='ask stream json cost check map key sandbox' ;;
+        '') operands='none' subcommands='ask stream json cost check map key sandbox help' ;;
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
@@ -21,6 +21,18 @@ _qwen_cli_command() {
         'key status') operands='none' subcommands='' ;;
         'key delete') operands='none' subcommands='' ;;
         'sandbox') operands='command' subcommands='' ;;
+        'help') operands='none' subcommands='ask stream json cost check map key sandbox' ;;
+        'help ask') operands='none' subcommands='' ;;
+        'help stream') operands='none' subcommands='' ;;
+        'help json') operands='none' subcommands='' ;;
+        'help cost') operands='none' subcommands='' ;;
+        'help check') operands='none' subcommands='' ;;
+        'help map') operands='none' subcommands='' ;;
+        'help key') operands='none' subcommands='set status delete' ;;
+        'help key set') operands='none' subcommands='' ;;
+        'help key status') operands='none' subcommands='' ;;
+        'help key delete') operands='none' subcommands='' ;;
+        'help sandbox') operands='none' subcommands='' ;;
     esac
     case $1 in
         '') options+='

@@ -8,7 +8,7 @@ function __qwen_cli_command --no-scope-shadowing
     set takes_command
     switch $argv[1]
         case ''
-            set subcommands ask stream json cost check map key sandbox
+            set subcommands ask stream json cost check map key sandbox help
         case 'ask'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --save --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'stream'
@@ -32,6 +32,20 @@ function __qwen_cli_command --no-scope-shadowing
         case 'sandbox'
             set valued --fault --rate
             set takes_command 1
+        case 'help'
+            set subcommands ask stream json cost check map key sandbox
+        case 'help ask'
+        case 'help stream'
+        case 'help json'
+        case 'help cost'
+        case 'help check'
+        case 'help map'
+        case 'help key'
+            set subcommands set status delete
+        case 'help key set'
+        case 'help key status'
+        case 'help key delete'
+        case 'help sandbox'
     end
 end
 
@@ -169,9 +183,21 @@ complete -c qwen-cli -n '__qwen_cli_at ""' -a check -d 'Answer yes or no with th
 complete -c qwen-cli -n '__qwen_cli_at ""' -a map -d 'Print one answer per line of standard input, in order'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a key -d 'Store, check or delete the API key'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a sandbox -d 'Serve a local stand-in for the API'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a help -d 'Show the help of a command'
 complete -c qwen-cli -n '__qwen_cli_at key' -a set -d 'Store the API key in the OS keyring'
 complete -c qwen-cli -n '__qwen_cli_at key' -a status -d 'Show which key is used and where it comes from'
 complete -c qwen-cli -n '__qwen_cli_at key' -a delete -d 'Delete the stored API key'
+complete -c qwen-cli -n '__qwen_cli_at help' -a ask -d 'Print the answer once it is complete'
+complete -c qwen-cli -n '__qwen_cli_at help' -a stream -d 'Print the answer as it arrives'
+complete -c qwen-cli -n '__qwen_cli_at help' -a json -d 'Print the response as JSON'
+complete -c qwen-cli -n '__qwen_cli_at help' -a cost -d 'Print what a request, saved responses or the account cost'
+complete -c qwen-cli -n '__qwen_cli_at help' -a check -d 'Answer yes or no with the exit status'
+complete -c qwen-cli -n '__qwen_cli_at help' -a map -d 'Print one answer per line of standard input, in order'
+complete -c qwen-cli -n '__qwen_cli_at help' -a key -d 'Store, check or delete the API key'
+complete -c qwen-cli -n '__qwen_cli_at help' -a sandbox -d 'Serve a local stand-in for the API'
+complete -c qwen-cli -n '__qwen_cli_at "help key"' -a set -d 'Store the API key in the OS keyring'
+complete -c qwen-cli -n '__qwen_cli_at "help key"' -a status -d 'Show which key is used and where it comes from'
+complete -c qwen-cli -n '__qwen_cli_at "help key"' -a delete -d 'Delete the stored API key'
 complete -c qwen-cli -n '__qwen_cli_at cost; and __qwen_cli_given --saved' -F
 complete -c qwen-cli -n '__qwen_cli_at sandbox' -a '(__qwen_cli_command_names)'
 complete -c qwen-cli -n '__qwen_cli_other' -a '(complete --do-complete="$__qwen_cli_rest")'

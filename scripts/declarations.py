@@ -5,7 +5,7 @@ Everything here is read off `qwen_cli.cli.build()`; nothing is stated a second t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -106,6 +106,17 @@ class Command:
 def read_commands() -> Mapping[str, Command]:
     """Every command by its path, the program itself first, under the empty path."""
     return {command.path: command for command in _walk(build(), None, "")}
+
+
+def with_help(commands: Mapping[str, Command]) -> Mapping[str, Command]:
+    """The same with `help`, which takes the path of a command and nothing else."""
+    topics = [
+        replace(command, path=f"help {path}".strip(), options=(), operands=Operands.NONE)
+        for path, command in commands.items()
+    ]
+    topics[0] = replace(topics[0], summary="Show the help of a command")
+    program = replace(commands[""], subcommands=(*commands[""].subcommands, "help"))
+    return {**commands, "": program, **{topic.path: topic for topic in topics}}
 
 
 def _walk(command: click.Command, parent: click.Context | None, path: str) -> Iterator[Command]:

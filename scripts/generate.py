@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts import ROOT, bash_completion, fish_completion, manual, zsh_completion
-from scripts.declarations import read_commands
+from scripts.declarations import read_commands, with_help
 
 
 def generate() -> Mapping[str, str]:
     """File name, relative to the project's folder -> what it has to hold."""
     commands = read_commands()
+    completed = with_help(commands)
     return {
-        "completions/qwen-cli.bash": bash_completion.render(commands),
-        "completions/_qwen-cli": zsh_completion.render(commands),
-        "completions/qwen-cli.fish": fish_completion.render(commands),
+        "completions/qwen-cli.bash": bash_completion.render(completed),
+        "completions/_qwen-cli": zsh_completion.render(completed),
+        "completions/qwen-cli.fish": fish_completion.render(completed),
         "man/qwen-cli.1": manual.render(commands),
     }
 

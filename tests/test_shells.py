@@ -97,9 +97,15 @@ def unlike_before(path: tuple[str, ...]) -> list[click.Option]:
 
 
 def test_commands_are_offered(shell: Shell) -> None:
-    assert shell.offered("qwen-cli") == set(COMMANDS)
+    assert shell.offered("qwen-cli") == {*COMMANDS, "help"}
     assert shell.offered("qwen-cli", "s") == {"stream", "sandbox"}
     assert shell.offered("qwen-cli key") == set(COMMANDS["key"])
+
+
+def test_help_takes_the_path_of_a_command(shell: Shell) -> None:
+    assert shell.offered("qwen-cli help") == set(COMMANDS)
+    assert shell.offered("qwen-cli help key") == set(COMMANDS["key"])
+    assert shell.offered("qwen-cli help ask", "-") == set()
 
 
 def test_nothing_is_offered_after_an_unknown_command(shell: Shell) -> None:
