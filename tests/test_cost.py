@@ -391,6 +391,24 @@ def test_a_stream_that_was_cut_is_told_from_the_next_by_its_id() -> None:
     assert [answer.usage for answer in answers] == [None, USAGE, USAGE]
 
 
+NOTHING: Json = {"usage": {"total_tokens": 0}, "meta": {"usage": {"usd_spent": 0}}}
+AFTER_THE_FIGURES: list[tuple[str, list[Json]]] = [
+    ("more text", [chunk("One", usage=USAGE, meta=META), chunk(" more."), chunk("", finish_reason="stop")]),
+    ("a chunk without choices", [*chunks("One."), chunk(choices=[])]),
+    ("an empty choice with figures of its own", [*chunks("One."), chunk("", **NOTHING)]),
+    (
+        "nothing, and they came with a second finish reason",
+        [chunk("One.", finish_reason="stop"), chunk("", finish_reason="stop", usage=USAGE, meta=META)],
+    ),
+]
+
+
+@pytest.mark.parametrize("saved", [pytest.param(saved, id=name) for name, saved in AFTER_THE_FIGURES])
+def test_the_figures_of_a_stream_stand_before(saved: list[Json]) -> None:
+    answers = list(read_saved("".join(map(json.dumps, saved)), "saved"))
+    assert [(answer.usage, answer.meta_usage) for answer in answers] == [(USAGE, META["usage"])]
+
+
 def test_figures_alone_are_an_answer_each() -> None:
     text = json.dumps({"usage": USAGE, "meta": META}) + "\n"
     assert len(list(read_saved(text * 3, "saved"))) == 3
