@@ -181,6 +181,16 @@ class TestAFullDisk:
         assert "new" not in result.text
         assert "No space left" in result.message
 
+    @pytest.mark.parametrize("option", ["", "-o {}.txt"])
+    def test_does_not_cost_an_answer_of_map(self, qwen: Program, api: ApiServer, option: str, script: str) -> None:
+        api.always(reply(completion("Hello.", padding="x" * 200_000)))
+        result = qwen("map", "-P", "1", "--cache", "answers", *option.split(), input="one\ntwo\n", script=script)
+        printed, status, left = result.text.partition("<11>\n")
+        assert (printed, status) == ("" if option else "Hello.\nHello.\n", "<11>\n")
+        assert ("one.txt" in left, "two.txt" in left) == (bool(option), bool(option))
+        assert "item 1: " in result.stderr
+        assert "2 of 2 items failed: 2 with status 7" in result.stderr
+
     def test_leaves_an_old_receipt(self, qwen: Program, api: ApiServer, script: str) -> None:
         api.answer(reply(completion("x" * 200_000)))
         assert qwen("ask", "--save", "answer", "hi", script=script).text.endswith("<7>\noldanswer\n")

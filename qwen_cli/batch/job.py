@@ -10,7 +10,7 @@ from qwen_cli.batch.items import Item, parse_item
 from qwen_cli.batch.prompts import Prompts
 from qwen_cli.batch.tally import ItemOutcome
 from qwen_cli.batch.templates import Template
-from qwen_cli.errors import QwenError
+from qwen_cli.errors import LocalError, QwenError
 from qwen_cli.output.results import Output, open_target
 from qwen_cli.output.terminal import encode
 from qwen_cli.request.body import Body
@@ -46,6 +46,7 @@ class Job(NamedTuple):
                     if isinstance(self.exchange, Exchange):
                         outcome = self.exchange._replace(body=body).ask()
                         text = self._printed(outcome)
+                        failure = outcome.judgement.failure
                     else:
                         text = f"{self.exchange(body)}\n"
                     if file is not None:
@@ -62,9 +63,10 @@ class Job(NamedTuple):
         return nullcontext() if self.file_name is None else open_target(self.file_name.fill_path(item.value))
 
     def _printed(self, outcome: Outcome) -> str:
-        """What `ask` would print; raises the error with which it would fail."""
-        if outcome.judgement.failure is not None:
-            raise outcome.judgement.failure
+        """What `ask` would print. Raises what is wrong with the answer; one that is only not kept is not lost."""
+        failure = outcome.judgement.failure
+        if failure is not None and not isinstance(failure, LocalError):
+            raise failure
         output = _MemoryOutput()
         self.print_outcome(outcome, output)
         return output.data.decode()
