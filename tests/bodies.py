@@ -103,6 +103,6 @@ def event(payload: object, *, newline: str = "\n") -> bytes:
 
 
 def event_stream(payloads: Iterable[object], *, done: bool = True, newline: str = "\n") -> bytes:
-    """The body of a stream: one event per payload and, unless told otherwise, `[DONE]`."""
+    """The body of a stream: one event per payload and, by default, `[DONE]`."""
     events = [*payloads, "[DONE]"] if done else payloads
     return b"".join(event(payload, newline=newline) for payload in events)

@@ -12,7 +12,7 @@ SCHEMA = '{"type": "object", "required": ["a"], "properties": {"a": {"type": "st
 
 
 @pytest.mark.parametrize("command", [("ask",), ("stream",), ("json",), ("json", "--stream")], ids=" ".join)
-def test_an_answer_that_does_not_fit_the_schema_is_9_and_tells_the_place(
+def test_an_answer_that_does_not_fit_the_schema_is_9_and_names_the_place(
     qwen: Program, api: ApiServer, command: tuple[str, ...]
 ) -> None:
     qwen.file("s.json", SCHEMA)
@@ -25,7 +25,7 @@ def test_an_answer_that_does_not_fit_the_schema_is_9_and_tells_the_place(
     )
 
 
-def test_two_errors_are_told_and_the_rest_counted(qwen: Program, api: ApiServer) -> None:
+def test_two_errors_are_reported_and_the_rest_counted(qwen: Program, api: ApiServer) -> None:
     qwen.file("s.json", '{"items": {"type": "string"}}')
     api.answer(reply(completion("[1, 2, 3, 4]")))
     result = qwen("ask", "--schema", "s.json", "hi")

@@ -104,8 +104,8 @@ def test_a_stream_of_chunks_is_the_same_answer_as_a_body(
     answer, content, thought = read_stream(
         chunks(*pieces, reasoning=reasoning, finish_reason=finish_reason, usage=usage)
     )
-    told = {} if usage else {"usage": None, "meta": None}
-    whole = read(completion(content, reasoning=thought, finish_reason=finish_reason, **told))
+    sent = {} if usage else {"usage": None, "meta": None}
+    whole = read(completion(content, reasoning=thought, finish_reason=finish_reason, **sent))
     assert (content, thought) == ("".join(pieces), "".join(reasoning))
     assert as_dict(answer) | {"reasoning": thought} == as_dict(whole)
     for wanted in ("content", "reasoning"):
@@ -119,13 +119,13 @@ def test_no_later_chunk_takes_back_what_an_earlier_one_said() -> None:
     assert judge(answer, Expectation()).failure is None
 
 
-@pytest.mark.parametrize("told", [{"usage": USAGE}, {"meta": META}], ids=["usage", "meta"])
-def test_a_chunk_may_bring_nothing_but(told: Json) -> None:
+@pytest.mark.parametrize("sent", [{"usage": USAGE}, {"meta": META}], ids=["usage", "meta"])
+def test_a_chunk_may_bring_nothing_but(sent: Json) -> None:
     """Usage and cost may come in chunks of their own, which need not even have choices."""
     reader = ChunkReader(keep_content=True)
-    assert reader.read(json.dumps(told)) == Delta()
+    assert reader.read(json.dumps(sent)) == Delta()
     answer = reader.finish()
-    assert (answer.usage, answer.meta_usage) == (told.get("usage"), told.get("meta", {}).get("usage"))
+    assert (answer.usage, answer.meta_usage) == (sent.get("usage"), sent.get("meta", {}).get("usage"))
 
 
 def test_content_is_kept_only_where_it_is_judged() -> None:

@@ -119,7 +119,7 @@ SHAPES: list[tuple[str, bytes, str]] = [
 
 
 @pytest.mark.parametrize(("body", "part"), [pytest.param(*rest, id=name) for name, *rest in SHAPES])
-def test_an_error_of_any_shape_is_told_in_one_line(qwen: Program, api: ApiServer, body: bytes, part: str) -> None:
+def test_an_error_of_any_shape_is_reported_in_one_line(qwen: Program, api: ApiServer, body: bytes, part: str) -> None:
     api.answer(reply(body=body, status=400))
     result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (4, b"")

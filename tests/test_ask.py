@@ -112,7 +112,7 @@ def test_usage_that_the_server_did_not_give_is_a_dash(qwen: Program, api: ApiSer
     assert qwen("ask", "-u", "hi").message == "- prompt + - completion (- reasoning) = - tokens, - USD"
 
 
-def test_verbose_tells_method_url_status_ids_and_timings(qwen: Program, api: ApiServer) -> None:
+def test_verbose_prints_method_url_status_ids_and_timings(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello."), headers={"x-client-request-id": "build-7"}))
     result = qwen("ask", "-v", "--request-id", "build-7", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")

@@ -171,7 +171,7 @@ def test_cache_only_without_a_cache_is_a_usage_error(qwen: Program) -> None:
     assert "--cache DIR" in result.message
 
 
-def test_a_cache_that_cannot_be_written_is_told(qwen: Program, api: ApiServer) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(qwen: Program, api: ApiServer) -> None:
     """Before anything is sent, where it can be seen."""
     qwen.file("cache", "a file, not a folder")
     result = qwen("ask", "--cache", "cache", "hi")

@@ -304,11 +304,11 @@ COUNTS = st.none() | st.integers(0, 10**9)
 def saved_answers(draw: st.DrawFn) -> tuple[str, list[Json]]:
     """Text as `json` saves it, and for each answer in it the usage and meta that it says."""
     parts: list[str] = []
-    told: list[Json] = []
+    said: list[Json] = []
     for number in range(draw(st.integers(0, 5))):
         usage = draw(st.none() | st.just(USAGE) | st.fixed_dictionaries({"prompt_tokens": COUNTS}))
         meta = draw(st.none() | st.just(META))
-        told.append({"usage": usage, "meta": meta})
+        said.append({"usage": usage, "meta": meta})
         layout = {"indent": draw(st.sampled_from([None, 2])), "ensure_ascii": draw(st.booleans())}
         content = draw(st.text(max_size=10))
         if draw(st.booleans()):
@@ -318,19 +318,19 @@ def saved_answers(draw: st.DrawFn) -> tuple[str, list[Json]]:
         for document in documents:
             text = json.dumps(document | {"id": f"chatcmpl-{number}"}, **layout)  # type: ignore[arg-type]
             parts.append(text + draw(st.sampled_from(["\n", "\r\n", " ", "", "\n\n"])))
-    return draw(st.sampled_from(["", "\n", " "])) + "".join(parts), told
+    return draw(st.sampled_from(["", "\n", " "])) + "".join(parts), said
 
 
 @given(saved_answers())
 def test_every_saved_answer_counts_once_in_any_layout(case: tuple[str, list[Json]]) -> None:
-    text, told = case
+    text, said = case
     answers = list(read_saved(text, "saved"))
     assert [(answer.usage, answer.meta_usage) for answer in answers] == [
-        (each["usage"] or None, (each["meta"] or {}).get("usage")) for each in told
+        (each["usage"] or None, (each["meta"] or {}).get("usage")) for each in said
     ]
     values = Total(answers).as_figures()
-    assert values["responses"] == len(told)
-    counts = [each["usage"]["prompt_tokens"] for each in told if each["usage"]]
+    assert values["responses"] == len(said)
+    counts = [each["usage"]["prompt_tokens"] for each in said if each["usage"]]
     known = [count for count in counts if count is not None]
     assert values["prompt_tokens"] == (sum(known) if known else None)
 
@@ -384,7 +384,7 @@ def test_a_stream_counts_once_however_its_server_gives_ids_and_usage(case: tuple
     assert [(answer.usage or {}).get("total_tokens", 0) for answer in answers] == tokens
 
 
-def test_a_stream_that_was_cut_is_told_from_the_next_by_its_id() -> None:
+def test_a_stream_that_was_cut_ends_where_another_id_begins() -> None:
     cut = [chunk("One ", id="a"), chunk("two", id="a")]
     whole = [each | {"id": "b"} for each in chunks("Three.")]
     answers = list(read_saved("".join(map(json.dumps, [*cut, *whole, completion()])), "saved"))
@@ -441,14 +441,14 @@ def test_what_json_saved_of_a_body_with_a_byte_order_mark_can_be_read_back(
 
 @given(st.text())
 def test_no_text_upsets_the_reader_of_saved_answers(text: str) -> None:
-    told = ""
+    message = ""
     answers: list[Answer] = []
     try:
         answers += read_saved(text, "saved")
     except LocalError as error:
-        told = str(error)
+        message = str(error)
     # Text at random is no response: it is empty, or refused by the file's name.
-    assert told.startswith("saved ") if text.strip(" \t\r\n") else not told
+    assert message.startswith("saved ") if text.strip(" \t\r\n") else not message
     assert not answers
 
 

@@ -124,7 +124,7 @@ def test_localhost_is_never_looked_up() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "xn--a", "." * 5], ids=repr)
-def test_a_name_that_is_none_is_told_as_one_that_is_not_known(host: str) -> None:
+def test_a_name_that_is_none_is_reported_as_an_unknown_one(host: str) -> None:
     with pytest.raises(socket.gaierror):
         addresses(host, 443)
 
@@ -168,7 +168,7 @@ def test_the_next_address_is_tried_at_once_when_the_first_one_refuses() -> None:
             assert connection.getpeername() == listener.getsockname()
 
 
-def test_the_last_refusal_is_told_when_no_address_answers() -> None:
+def test_the_last_refusal_is_reported_when_no_address_answers() -> None:
     with socket.socket() as refusing:
         refusing.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):

@@ -107,7 +107,7 @@ def test_what_is_left_out_is_said(qwen: Program, api: ApiServer, arguments: tupl
     assert qwen.call("cost", "--estimate", "--max-tokens", "9", *arguments, "hi").message == note
 
 
-def test_a_server_without_a_list_of_models_is_told(qwen: Program, api: ApiServer) -> None:
+def test_a_server_without_a_list_of_models_is_reported(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"detail": "Not Found"}, status=404))
     result = qwen("cost", "--estimate", "hi")
     assert (result.status, result.stdout) == (4, b"")

@@ -37,7 +37,7 @@ FAILURES: list[tuple[str, str, Reply, int]] = [
     ("an answer that is cut", "ask", reply(completion("new", finish_reason="length")), 8),
     ("a stream without its end", "stream", events([chunk("new")]), 8),
     ("JSON that was asked for and isn't", "ask --response-format json_object", reply(completion("new")), 9),
-    ("a cost that isn't told", "cost", reply(body=b""), 9),
+    ("a cost that is not known", "cost", reply(body=b""), 9),
 ]
 
 

@@ -39,7 +39,7 @@ def test_bytes_that_are_no_text_in_a_header_are_no_obstacle(qwen: Program, api: 
     assert (result.status, result.text) == (0, "Hello.\n")
 
 
-def test_what_an_account_is_told_by_the_server_is_no_command_to_the_terminal(qwen: Program, api: ApiServer) -> None:
+def test_what_the_server_says_of_an_account_is_no_command_to_the_terminal(qwen: Program, api: ApiServer) -> None:
     row = {"model": "\x1b[2Jred\x9b31m\rhidden", "spend": 1.5, "requests": 2}
     api.answer(reply({"spend": 1.5, "requests": 2, "models": [row]}))
     result = qwen("cost", "--period", "7d", terminal=TERMINAL)

@@ -69,7 +69,7 @@ def test_no_command_in_a_text_is_broken_at_its_hyphen(qwen: Program, columns: st
         assert not [line for line in text.splitlines() if line.endswith(("qwen-", " --"))]
 
 
-def test_every_fault_is_told(qwen: Program) -> None:
+def test_every_fault_is_listed(qwen: Program) -> None:
     text = " ".join(qwen.call("sandbox", "--help").text.split())
     assert ", ".join(FAULTS) in text
 
@@ -108,15 +108,15 @@ def test_what_is_mistyped_gets_the_nearest_suggestion(qwen: Program, words: list
 
 
 @pytest.mark.parametrize("words", [["ask", "hi", "--model"], ["ask", "-m"]], ids=" ".join)
-def test_a_missing_value_is_told_as_a_wrong_one_is(qwen: Program, words: list[str]) -> None:
+def test_a_missing_value_is_reported_as_a_wrong_one_is(qwen: Program, words: list[str]) -> None:
     assert qwen.call(*words).message == "--model: its value is missing (see 'qwen-cli ask --help')"
 
 
 @pytest.mark.parametrize("command", [["ask", "hi"], ["key", "status"]], ids=" ".join)
-def test_a_bad_base_url_is_told_as_any_wrong_value_is(qwen: Program, command: list[str]) -> None:
-    told = qwen.call(*command, "--base-url", "localhost:8080").message
-    assert told.startswith("--base-url: ")
-    assert told.endswith(f"(see 'qwen-cli {' '.join(command).removesuffix(' hi')} --help')")
+def test_a_bad_base_url_is_reported_as_any_wrong_value_is(qwen: Program, command: list[str]) -> None:
+    message = qwen.call(*command, "--base-url", "localhost:8080").message
+    assert message.startswith("--base-url: ")
+    assert message.endswith(f"(see 'qwen-cli {' '.join(command).removesuffix(' hi')} --help')")
 
 
 HEX_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"

@@ -109,7 +109,7 @@ LARGE = "0123456789abcde\n" * (16 * MIB // 16)
 
 @pytest.mark.parametrize("ending", [FIN, RESET], ids=["closes", "resets"])
 def test_a_refusal_that_comes_before_the_prompt_is_read(qwen: Program, api: ApiServer, ending: Step) -> None:
-    """A server that answers 413 and hangs up has its answer told, or it is a clear failure of the network."""
+    """A server that answers 413 and hangs up has its answer reported, or is a clear failure of the network."""
     api.reads_bodies = False
     api.answer((*reply(error(413, "Too large"), status=413), 0.3, ending))
     result = qwen("ask", "--retries", "0", input=LARGE)
@@ -117,7 +117,7 @@ def test_a_refusal_that_comes_before_the_prompt_is_read(qwen: Program, api: ApiS
     assert "413" in result.message or "cut" in result.message
 
 
-def test_a_refusal_before_the_prompt_is_read_is_told_while_the_connection_stands(qwen: Program, api: ApiServer) -> None:
+def test_an_early_refusal_is_reported_while_the_connection_stands(qwen: Program, api: ApiServer) -> None:
     """A server that answers in the middle of the upload, and reads no more, is heard at once."""
     api.reads_bodies = False
     api.answer((*reply(error(413, "Too large"), status=413), DEAF))

@@ -76,7 +76,7 @@ def test_pretty_indents_and_leaves_text_readable(qwen: Program, api: ApiServer) 
     assert result.text == json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
-def test_a_terminal_gets_it_indented_unless_told_otherwise(qwen: Program, api: ApiServer) -> None:
+def test_a_terminal_gets_it_indented_by_default(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply(completion("Hello."))] * 2)
     indented = qwen("json", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
     assert b'\r\n      "message": {\r\n' in indented.terminal
@@ -166,7 +166,7 @@ def test_a_file_is_replaced_by_the_whole_body_only(qwen: Program, api: ApiServer
     assert (result.status, qwen.files()) == (6, {"body.json": body + b"\n"})
 
 
-def test_usage_is_told_beside_the_body(qwen: Program, api: ApiServer) -> None:
+def test_usage_is_printed_beside_the_body(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
     result = qwen("json", "--usage", "hi")
     assert (result.status, json.loads(result.stdout)) == (0, completion("Hello."))

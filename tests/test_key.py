@@ -185,7 +185,7 @@ class TestKeyring:
             f"account\t{account(api)}\nsource\tnone\nkey\t-\nkeyring\tkeyring.backends.SecretService.Keyring\nstored\t-\n"
         )
 
-    def test_no_character_of_a_short_key_is_told(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
+    def test_no_character_of_a_short_key_is_shown(self, qwen: Program, api: ApiServer, keyring: Keyring) -> None:
         short = "abcdefgh-wxyz"
         result = qwen("key", "set", input=short, env=without_environment(keyring), secret=short[-4:])
         assert (result.status, result.message) == (0, f"stored the key … for {account(api)}")
@@ -249,8 +249,8 @@ class TestNoKeyring:
         result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE, "AIMLAPI_BASE_URL": None})
         assert (result.status, result.stdout) == (3, b"")
         assert result.message.startswith("no API key for api.aimlapi.com; get one at https://aimlapi.com/app/keys ")
-        told = ("AIMLAPI_API_KEY", "qwen-cli sandbox", "no OS keyring is available")
-        places = [result.message.index(part) for part in told]
+        parts = ("AIMLAPI_API_KEY", "qwen-cli sandbox", "no OS keyring is available")
+        places = [result.message.index(part) for part in parts]
         assert places == sorted(places)
 
     def test_the_key_of_another_server_is_not_to_be_had_from_the_provider(self, qwen: Program) -> None:
@@ -270,7 +270,7 @@ class TestNoKeyring:
         assert result.status == 3
         assert b"API key" not in result.terminal
 
-    def test_status_is_told_all_the_same(self, qwen: Program, api: ApiServer) -> None:
+    def test_status_is_shown_all_the_same(self, qwen: Program, api: ApiServer) -> None:
         result = qwen("key", "status")
         assert (result.status, result.stderr) == (0, "")
         assert "source\tAIMLAPI_API_KEY\nkey\t…91c2\n" in result.text

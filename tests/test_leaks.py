@@ -308,8 +308,8 @@ def test_a_stored_key_goes_to_the_host_it_was_stored_for_and_to_no_other(
         other.answer(reply(completion("Hello.")))
         assert qwen("ask", "hi", env=changes, server=other, secret=STORED).status == 0
         assert "authorization" not in other.request.headers
-    told = qwen("key", "status", env=changes, secret=STORED)
-    assert STORED[-4:] in told.text
+    status = qwen("key", "status", env=changes, secret=STORED)
+    assert STORED[-4:] in status.text
     assert qwen("key", "delete", env=changes, secret=STORED).status == 0
     assert STORED[-4:] not in qwen("key", "status", env=changes, secret=STORED).text
 

@@ -82,14 +82,14 @@ def test_a_defect_is_one_line_that_says_where_and_quotes_nothing(
 ) -> None:
     monkeypatch.setattr(commands, "run_command", failing(error))
     assert main(["ask"]) == 1
-    output, told = capfd.readouterr()
-    assert (output, told.count("\n")) == ("", 1)
-    assert told.startswith(f"qwen-cli: internal error, please report it: {type(error).__name__} at test_main.py:")
-    assert KEY not in told
-    assert "Traceback" not in told
+    output, stderr = capfd.readouterr()
+    assert (output, stderr.count("\n")) == ("", 1)
+    assert stderr.startswith(f"qwen-cli: internal error, please report it: {type(error).__name__} at test_main.py:")
+    assert KEY not in stderr
+    assert "Traceback" not in stderr
 
 
-def test_no_memory_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_memory_is_reported(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(commands, "run_command", failing(MemoryError()))
     assert main(["ask"]) == 1
     assert capfd.readouterr() == ("", "qwen-cli: out of memory\n")
@@ -104,7 +104,7 @@ def test_the_status_of_the_command_is_passed_on(monkeypatch: pytest.MonkeyPatch)
     assert main(["sandbox"]) == 5
 
 
-def test_an_error_is_told_on_standard_error_even_when_standard_output_is_closed(qwen: Program) -> None:
+def test_an_error_is_reported_on_standard_error_even_when_standard_output_is_closed(qwen: Program) -> None:
     result = qwen("ask", "--dry-run", "hi", script='exec "$@" >&-')
     assert (result.status, result.message) == (7, "standard output is closed")
 

@@ -85,8 +85,9 @@ def test_each_line_is_the_answer_of_the_same_line(qwen: Program, items: list[str
     assert result.text.splitlines() == ["" if line.endswith(failing) else line.replace("\\", "\\\\") for line in lines]
     failed = [number for number, line in enumerate(lines, 1) if line.endswith(failing)]
     assert result.status == (11 if failed else 0)
-    told = [int(line.split()[2].rstrip(":")) for line in result.stderr.splitlines() if "item " in line]
-    assert sorted(told) == failed[:20] if len(failed) <= 10 else told
+    named = [int(line.split()[2].rstrip(":")) for line in result.stderr.splitlines() if "item " in line]
+    assert set(named) <= set(failed)
+    assert len(named) == sum(min(10, sum(line.endswith(kind) for line in lines)) for kind in failing)
 
 
 def test_the_answers_are_those_of_ask(qwen: Program) -> None:
@@ -270,7 +271,7 @@ def test_a_line_beyond_all_measure_fails_alone_and_is_not_kept(qwen: Program, ap
     assert result.peak_memory < 300 << 20
 
 
-def test_the_tenth_failure_of_a_kind_is_the_last_one_told(qwen: Program, api: ApiServer) -> None:
+def test_the_tenth_failure_of_a_kind_is_the_last_one_reported(qwen: Program, api: ApiServer) -> None:
     api.always(reply(error(400), status=400))
     result = qwen("map", input="x\n" * 50)
     assert result.status == 11
@@ -332,7 +333,7 @@ def test_a_budget_ends_the_run_and_what_was_paid_for_is_printed(qwen: Program, a
     assert f"{1000 - sent} items were not sent" in result.message
 
 
-def test_usage_is_told_once_for_all(qwen: Program, api: ApiServer) -> None:
+def test_usage_is_printed_once_for_all(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     assert (
         "33 prompt + 126 completion (90 reasoning) = 159 tokens, 0.00039 USD"

@@ -1,4 +1,4 @@
-"""Every option is held to its limits, has its variable, and is told by the help of its command."""
+"""Every option is held to its limits, has its variable, and is in the help of its command."""
 
 import json
 from collections.abc import Sequence
@@ -154,7 +154,7 @@ def malformed(flag: str, value: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("flag", "value"), [("--temperature", "hot"), ("--tools", "{}"), ("--period", "7w")])
-def test_a_process_tells_the_same(qwen: Program, api: ApiServer, flag: str, value: str) -> None:
+def test_a_process_says_the_same(qwen: Program, api: ApiServer, flag: str, value: str) -> None:
     result = qwen(*malformed(flag, value))
     assert (result.status, result.stdout, result.message) == (2, b"", qwen.call(*malformed(flag, value)).message)
     assert not api.requests
@@ -347,7 +347,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "part"),
     [
         (("ask", "--temprature", "1", "hi"), "no such option: --temprature; did you mean --temperature?"),
         (("ask", "-Z", "hi"), "no such option: -Z"),
@@ -364,12 +364,12 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_not_understood_is_told_in_one_line_with_a_hint(
-    qwen: Program, arguments: tuple[str, ...], told: str
+def test_what_is_not_understood_is_reported_in_one_line_with_a_hint(
+    qwen: Program, arguments: tuple[str, ...], part: str
 ) -> None:
     result = qwen.call(*arguments)
     assert (result.status, result.stdout) == (2, b"")
-    assert told in result.message
+    assert part in result.message
     assert "--help'" in result.message
 
 
@@ -381,14 +381,14 @@ def test_the_key_is_never_an_option() -> None:
 
 class TestHelp:
     @pytest.mark.parametrize("command", [*ASKING, "key set", "key status", "key delete", "sandbox"])
-    def test_of_a_command_tells_every_option_and_goes_to_standard_output(self, qwen: Program, command: str) -> None:
+    def test_of_a_command_lists_every_option_and_goes_to_standard_output(self, qwen: Program, command: str) -> None:
         result = qwen.call(*command.split(), "--help")
         assert (result.status, result.stderr) == (0, "")
         for option in options(command):
             flag = max(option.opts, key=len)
             assert (f"--[no-]{flag.removeprefix('--')} " if option.secondary_opts else flag) in result.text
 
-    def test_of_the_program_tells_every_command(self, qwen: Program) -> None:
+    def test_of_the_program_lists_every_command(self, qwen: Program) -> None:
         result = qwen("-h")
         assert (result.status, result.stderr) == (0, "")
         assert all(f"  {name} " in result.text for name in COMMANDS)

@@ -17,7 +17,7 @@ from tests.program import TERMINAL, Program
 
 
 class Collected(Output):
-    """An output that keeps what it is given; a terminal if it is told to be."""
+    """An output that keeps what it is given; a terminal on request."""
 
     def __init__(self, *, terminal: bool = False) -> None:
         super().__init__("collected", 2)
@@ -167,7 +167,7 @@ class TestFile:
         assert (result.status, result.text, qwen.files()) == (0, "", {"all": b"before\nnew\nafter\n"})
         assert len(answered.requests) == 1
 
-    def test_a_descriptor_that_is_closed_is_told_before_anything_is_sent(self, qwen: Program) -> None:
+    def test_a_descriptor_that_is_closed_is_reported_before_anything_is_sent(self, qwen: Program) -> None:
         result = qwen("ask", "-o", "/dev/fd/9", "hi")
         assert (result.status, result.stdout) == (7, b"")
         assert result.message == "cannot write /dev/fd/9: Bad file descriptor"
@@ -176,7 +176,7 @@ class TestFile:
         ("target", "reason"),
         [("gone/answer", "No such file or directory"), ("folder", "Is a directory"), ("x" * 300, "File name too long")],
     )
-    def test_a_place_that_cannot_be_written_is_told_before_anything_is_sent(
+    def test_a_place_that_cannot_be_written_is_reported_before_anything_is_sent(
         self, qwen: Program, api: ApiServer, target: str, reason: str
     ) -> None:
         (qwen.cwd / "folder").mkdir()
@@ -259,7 +259,7 @@ def test_quiet_leaves_out_notes_but_not_what_was_asked_for(qwen: Program, api: A
 
 
 @pytest.mark.parametrize("command", ["ask", "json", "cost"])
-def test_a_full_disk_is_told(qwen: Program, api: ApiServer, command: str) -> None:
+def test_a_full_disk_is_reported(qwen: Program, api: ApiServer, command: str) -> None:
     api.answer(reply(completion("Hello.")))
     with Path("/dev/full").open("wb") as full:
         result = qwen(command, "hi", stdout=full)

@@ -46,7 +46,7 @@ def prompt(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
 
 
 def refused(qwen: Program, status: int, *args: str | Path, **options: Unpack[Options]) -> str:
-    """Run to the refusal; the one line that it told. Nothing may reach the server."""
+    """Run to the refusal, before which nothing may reach the server; its one line."""
     result = ask(qwen, *args, **options)
     assert (result.status, result.stdout) == (status, b"")
     assert not qwen.server.requests
@@ -161,16 +161,16 @@ class TestNoText:
     def test_the_file_and_the_byte_offset_are_named(self, qwen: Program, content: bytes, reason: str) -> None:
         qwen.file("odd.txt", content)
         for flag in ("-f", "--system-file", "--prediction-file"):
-            told = refused(qwen, 7, flag, "odd.txt", "hi")
-            assert told.startswith("odd.txt ")
-            assert reason in told
+            message = refused(qwen, 7, flag, "odd.txt", "hi")
+            assert message.startswith("odd.txt ")
+            assert reason in message
 
     def test_words_are_held_to_the_same(self, qwen: Program) -> None:
-        told = refused(qwen, 7, os.fsdecode(b"caf\xe9"))
-        assert told.startswith("the prompt is not UTF-8: byte 0xe9 at offset 3")
-        told = refused(qwen, 7, "-s", os.fsdecode(b"caf\xe9"), "hi")
-        assert "-s" in told
-        assert "offset 3" in told
+        message = refused(qwen, 7, os.fsdecode(b"caf\xe9"))
+        assert message.startswith("the prompt is not UTF-8: byte 0xe9 at offset 3")
+        message = refused(qwen, 7, "-s", os.fsdecode(b"caf\xe9"), "hi")
+        assert "-s" in message
+        assert "offset 3" in message
 
     @pytest.mark.parametrize("flag", ["-f", "--system-file", "--prediction-file", "-i", "--schema"])
     def test_a_missing_file_and_a_directory_are_named(self, qwen: Program, flag: str) -> None:
@@ -209,8 +209,8 @@ class TestSystem:
 
     def test_comes_once(self, qwen: Program) -> None:
         qwen.file("system.txt", "Be brief.")
-        told = refused(qwen, 2, "-s", "x", "--system-file", "system.txt", "hi")
-        assert "--system and --system-file" in told
+        message = refused(qwen, 2, "-s", "x", "--system-file", "system.txt", "hi")
+        assert "--system and --system-file" in message
 
 
 class TestMessages:
@@ -237,8 +237,8 @@ class TestMessages:
     )
     def test_that_are_none_are_refused(self, qwen: Program, value: str, status: int) -> None:
         qwen.file("odd", "[1,")
-        told = refused(qwen, status, "--messages", value, "hi")
-        assert ("--messages" if status == 2 else value[1:]) in told
+        message = refused(qwen, status, "--messages", value, "hi")
+        assert ("--messages" if status == 2 else value[1:]) in message
 
 
 class TestImages:
@@ -263,8 +263,8 @@ class TestImages:
     @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<svg/>", b"RIFF\0\0\0\0WAVE", b"\x89PNG", b"BM\0\0"])
     def test_a_file_that_is_none_ends_with_7_whatever_its_name(self, qwen: Program, content: bytes) -> None:
         qwen.file("picture.png", content)
-        told = refused(qwen, 7, "-i", "picture.png", "hi")
-        assert told == "picture.png is not a JPEG, PNG, GIF or WEBP image"
+        message = refused(qwen, 7, "-i", "picture.png", "hi")
+        assert message == "picture.png is not a JPEG, PNG, GIF or WEBP image"
 
     @pytest.mark.parametrize(
         "url", ["http://example.org/a.png", "data:text/plain,hi", "data:image/svg+xml;base64,AAAA", "data:image/png,x"]

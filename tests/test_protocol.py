@@ -178,7 +178,7 @@ def test_an_error_event_after_a_200_ends_with_the_status_of_the_error(
     assert part in result.message
 
 
-def test_an_error_in_a_body_after_a_200_is_told(qwen: Program, api: ApiServer) -> None:
+def test_an_error_in_a_body_after_a_200_is_reported(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"error": {"message": "Broken inside", "code": 500}}))
     result = qwen("ask", "hi")
     assert result.status in (5, 9)

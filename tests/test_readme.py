@@ -55,7 +55,7 @@ def desk(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[dict[str, str]]:
-    """One sandbox for all of them; the variables that it tells to export."""
+    """One sandbox for all of them; the variables that it exports."""
     with subprocess.Popen([PROGRAMS / "qwen-cli", "sandbox"], stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         try:
@@ -130,5 +130,5 @@ def test_the_table_of_exit_statuses_is_that_of_the_errors() -> None:
     assert listed == classes | {0, STATUS_OF_NO, SOME_FAILED, OUT_OF_BUDGET}
 
 
-def test_the_variables_of_the_key_are_told_in_their_order() -> None:
+def test_the_variables_of_the_key_are_listed_in_their_order() -> None:
     assert ", ".join(f"`{name}`" for name in credentials.VARIABLES) in section("Variables")

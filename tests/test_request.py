@@ -178,7 +178,7 @@ def test_stop_is_given_four_times_at_most(qwen: Program, api: ApiServer) -> None
     assert not api.requests
 
 
-def test_a_stream_asks_for_its_usage_unless_told_otherwise(qwen: Program) -> None:
+def test_a_stream_asks_for_its_usage_by_default(qwen: Program) -> None:
     for arguments, wanted in [((), True), (("--include-usage",), True), (("--no-include-usage",), False)]:
         for command in (("stream",), ("json", "--stream")):
             sent = json.loads(qwen.call(*command, "--dry-run", *arguments, "hi").text)

@@ -71,7 +71,7 @@ def test_retries_bounds_the_number_of_tries(qwen: Program, api: ApiServer, retri
     assert len(result.stderr.splitlines()) == retries + 1
 
 
-def test_retries_are_two_unless_told_otherwise(qwen: Program, api: ApiServer) -> None:
+def test_retries_are_two_by_default(qwen: Program, api: ApiServer) -> None:
     api.answer(*[failure(503, **AT_ONCE)] * 3)
     assert qwen.call("ask", "hi").status == 5
 

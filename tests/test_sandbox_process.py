@@ -143,7 +143,7 @@ PATHS = {
 }
 
 
-def test_a_wrong_method_is_told_which_is_allowed(sandbox: Running) -> None:
+def test_a_wrong_method_gets_the_one_that_is_allowed(sandbox: Running) -> None:
     url = base_url(sandbox)
     for path, allowed in PATHS.items():
         for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"} - {allowed}:
@@ -152,7 +152,7 @@ def test_a_wrong_method_is_told_which_is_allowed(sandbox: Running) -> None:
     assert send(url, "BREW", "/v1/coffee").status == 404
 
 
-def test_requests_beyond_the_rate_are_told_when_to_come_again(qwen: Program) -> None:
+def test_requests_beyond_the_rate_get_a_time_to_retry(qwen: Program) -> None:
     with qwen.start("sandbox", "--rate", "5") as running:
         url = base_url(running)
         answers = [chat(url)]

@@ -91,9 +91,9 @@ def unlike_before(path: tuple[str, ...]) -> list[click.Option]:
     before = {
         (option.name, rivals(option, earlier)) for earlier in PATHS[: PATHS.index(path)] for option in options(*earlier)
     }
-    told = [option for option in options(*path) if "--help" not in option.opts]
-    new = [option for option in told if (option.name, rivals(option, path)) not in before]
-    return new or [option for option in told if not option.multiple][:1]
+    listed = [option for option in options(*path) if "--help" not in option.opts]
+    new = [option for option in listed if (option.name, rivals(option, path)) not in before]
+    return new or [option for option in listed if not option.multiple][:1]
 
 
 def test_commands_are_offered(shell: Shell) -> None:

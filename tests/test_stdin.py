@@ -272,7 +272,7 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
 
 
 @pytest.mark.parametrize(
-    ("delivered", "status", "told"),
+    ("delivered", "status", "start"),
     [
         ("", 7, "standard input is not JSON"),
         (b"\xff", 7, "standard input is not UTF-8"),
@@ -281,26 +281,26 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
     ],
 )
 def test_json_from_standard_input_is_held_to_the_limits(
-    qwen: Program, api: ApiServer, delivered: str | bytes, status: int, told: str
+    qwen: Program, api: ApiServer, delivered: str | bytes, status: int, start: str
 ) -> None:
     result = qwen("ask", "--tools", "@-", "hi", input=delivered)
     assert (result.status, result.stdout, api.requests) == (status, b"", [])
-    assert result.message.startswith(told)
+    assert result.message.startswith(start)
 
 
 @pytest.mark.parametrize("mistake", [("--stop=a",) * 5, ("--top-logprobs=2",), ("--schema=gone",)], ids=" ".join)
-def test_what_can_be_seen_is_told_before_json_is_awaited(qwen: Program, mistake: tuple[str, ...]) -> None:
+def test_what_can_be_seen_is_reported_before_json_is_awaited(qwen: Program, mistake: tuple[str, ...]) -> None:
     with qwen.start("ask", "--tools", "@-", *mistake, "hi", input=PIPE) as running:
         assert running.finish(timeout=2.5).status in {2, 7}
 
 
-def test_a_missing_key_is_told_before_json_is_awaited(qwen: Program) -> None:
+def test_a_missing_key_is_reported_before_json_is_awaited(qwen: Program) -> None:
     env = {"AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://192.0.2.1/v1"}
     with qwen.start("ask", "--tools", "@-", "hi", input=PIPE, env=env) as running:
         assert running.finish().status == 3
 
 
-def test_a_terminal_that_is_read_is_told_of(qwen: Program) -> None:
+def test_a_terminal_that_is_read_gets_a_note(qwen: Program) -> None:
     with qwen.start("ask", "--dry-run", "--messages", "@-", terminal=["stdin"]) as running:
         running.wait_for(b"Control-D", "stderr")
         running.type(json.dumps(CONVERSATION).encode() + b"\n\x04")

@@ -188,7 +188,7 @@ def state_of(running: Running) -> str:
 def test_a_signal_at_the_hidden_prompt_leaves_the_echo_on(
     qwen: Program, keyring: Keyring, number: signal.Signals
 ) -> None:
-    # The shell keeps the terminal: that of a session whose leader has gone tells nothing any more.
+    # The shell keeps the terminal, which is hung up when the leader of its session ends.
     script = 'ulimit -c 0; trap "" INT QUIT; (trap - INT QUIT; exec "$@"); echo "ended with $?"; sleep 60'
     with qwen.start("key", "set", terminal=TERMINAL, env=keyring.environment, script=script) as running:
         running.wait_for(b"API key for", "terminal")

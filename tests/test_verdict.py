@@ -391,7 +391,7 @@ def pieces() -> list[Json]:
 
 
 def judged(read: Callable[[], Answer]) -> int:
-    """The status of what is read, its figures and calls told as well; anything but a `QwenError` is a defect."""
+    """The status of what is read, of its figures and of its calls; anything but a `QwenError` is a defect."""
     try:
         answer = read()
         for call in answer.tool_calls:

@@ -1,4 +1,4 @@
-"""Status 0 means a whole answer; anything less is printed, told, and kept out of `-o`."""
+"""Status 0 means a whole answer; anything less is printed, reported, and kept out of `-o`."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What is told reads as plain words: no number of an error, no name of a codec, no line of Python's."""
+"""Messages are plain words: no number of an error, no name of a codec, no line of Python's."""
 
 import json
 import os
@@ -60,7 +60,7 @@ TYPED: tuple[Stream, ...] = ("stdin",)
     ],
     ids=lambda value: " ".join(value).encode(errors="replace").decode() if isinstance(value, list) else "",
 )
-def test_a_mistake_is_told_in_plain_words(qwen: Program, arguments: list[str], status: int) -> None:
+def test_a_mistake_is_reported_in_plain_words(qwen: Program, arguments: list[str], status: int) -> None:
     result = qwen.call(*arguments)
     assert (result.status, result.stdout) == (status, b"")
     assert not INTERPRETER.search(result.message)
@@ -84,7 +84,7 @@ def test_the_locale_changes_nothing_about_it(qwen: Program, arguments: list[str]
     ],
     ids=lambda value: next(iter(value)),
 )
-def test_a_wrong_variable_is_told_in_plain_words(qwen: Program, env: Mapping[str, str]) -> None:
+def test_a_wrong_variable_is_reported_in_plain_words(qwen: Program, env: Mapping[str, str]) -> None:
     no_key = {"AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://api.example/v1", "PYTHON_KEYRING_BACKEND": None}
     result = qwen("ask", "--retries", "0", "hi", env={**no_key, **env})
     assert result.status in (2, 3, 6, 7)
@@ -163,13 +163,13 @@ NO_KEY = {
     [(("-f", "gone"), 7), (("-i", "gone", "hi"), 7), (("-t", "9"), 2), (("-n",), 2)],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_wrong_with_the_request_is_told_before_a_missing_key(
+def test_what_is_wrong_with_the_request_is_reported_before_a_missing_key(
     qwen: Program, arguments: tuple[str, ...], status: int
 ) -> None:
     assert qwen.call("ask", *arguments, env=NO_KEY).status == status
 
 
-def test_a_missing_key_is_told_before_standard_input_is_awaited(qwen: Program) -> None:
+def test_a_missing_key_is_reported_before_standard_input_is_awaited(qwen: Program) -> None:
     with qwen.start("ask", "hi", input=PIPE, env=NO_KEY) as running:
         result = running.finish()
     assert result.status == 3
