@@ -137,9 +137,10 @@ def _first_choice(response: JsonObject, what: str) -> JsonObject | None:
     choices = member(response, "choices", list, what)
     if choices is None and not (response.get("usage") or response.get("meta")):
         raise ProtocolError(f"{what} has no choices")
-    for choice in choices or ():
-        if as_object(choice, "choices[]").get("index", 0) == 0:
-            return as_object(choice, "choices[]")
+    for value in choices or ():
+        choice = as_object(value, "choices[]")
+        if choice.get("index", 0) == 0:
+            return choice
     return None
 
 

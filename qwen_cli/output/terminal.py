@@ -100,7 +100,7 @@ class Screen:
         with self._lock:
             spinner = self._spinner
             is_here = descriptor == STDERR or (is_terminal(descriptor) and is_terminal(STDERR))
-            if is_here or _has_reader(descriptor):
+            if spinner and (is_here or _has_reader(descriptor)):
                 self.erase()
             if is_here:
                 if self._unfinished not in (None, writer):
