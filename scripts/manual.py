@@ -6,6 +6,7 @@ words. Nothing may be left out: a command, an option or an example that the pros
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from textwrap import wrap
 
 from qwen_cli import errors
@@ -25,7 +26,12 @@ _GLYPHS = {"\\": r"\e", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", 
 def render(commands: Mapping[str, Command], prose: str | None = None) -> str:
     """The whole page."""
     page = Page(commands)
-    words = {"model": literal(MODEL), "service": credentials.SERVICE, "without_variable": page.without_variable()}
+    words = {
+        "model": literal(MODEL),
+        "service": credentials.SERVICE,
+        "usual": listed([f"\\fB{path}\\fR" for path in page.usual]),
+        "without_variable": page.without_variable(),
+    }
     text = PROSE.read_text(encoding="utf-8") if prose is None else prose
     text = _BLOCK.sub(lambda call: "\n".join(getattr(page, call[1])(call[2])), text)
     for name, value in words.items():
@@ -39,7 +45,15 @@ class Page:
 
     def __init__(self, commands: Mapping[str, Command]) -> None:
         self.commands = commands
-        self.owners = {option: paths for paths, group in shared_options(commands).items() for option in group}
+        self.owners: dict[Option, tuple[str, ...]] = {}
+        self.rivals: dict[Option, tuple[str, ...]] = {}
+        for paths, group in shared_options(commands).items():
+            for option in group:
+                # Not every command that has an option has all of its rivals.
+                alone = replace(option, rivals=())
+                owners = self.owners.get(alone, ()) + paths
+                self.owners[alone] = tuple(path for path in commands if path in owners)
+                self.rivals[alone] = max(self.rivals.get(alone, ()), option.rivals, key=len)
         # Most options belong to these commands; only what differs is worth a word.
         self.usual = max(self.owners.values(), key=list(self.owners.values()).count)
         self.missing_commands = {path for path in commands if path}
@@ -87,8 +101,8 @@ class Page:
         yield sentence(option.help)
         if option.default:
             yield sentence(f"Default: {option.default}")
-        if option.rivals:
-            yield sentence(f"Cannot be combined with {listed(long_names(option.rivals), last='or')}")
+        if rivals := self.rivals[option]:
+            yield sentence(f"Cannot be combined with {listed(long_names(rivals), last='or')}")
         owners = self.owners[option]
         others = [path for path in owners if path not in self.usual]
         if 1 < len(owners) < len(self.usual):
