@@ -381,9 +381,9 @@ class Program:
                 started = time.monotonic()
                 status = main(words)
                 seconds = time.monotonic() - started
-            for dial in dialling._ahead:  # of a command line that was wrong
-                dial.connection(SECONDS).close()
-            dialling._ahead.clear()
+            while dialling._ahead:  # a connection that a wrong command line has no use for
+                with suppress(OSError):
+                    dialling._ahead.pop().connection(SECONDS).close()
             stdout.seek(0)
             stderr.seek(0)
             return checked(Result(tuple(words), status, stdout.read(), stderr.read().decode(), b"", seconds, 0), KEY)
