@@ -122,7 +122,7 @@ class Page:
 
     def statuses(self, _: None) -> Iterator[str]:
         """The exit statuses of the errors, as the drawing of their tree explains them."""
-        explained = dict(re.findall(r"─ (\w+) +\d +(.*)", errors.__doc__ or ""))
+        explained = dict(re.findall(r"─ (\w+) +\d+ +(.*)", errors.__doc__ or ""))
         for error in errors.QwenError.__subclasses__():
             yield f".It {error.status}"
             yield sentence(explained[error.__name__])
@@ -130,7 +130,8 @@ class Page:
     def without_variable(self) -> str:
         """The options that only the command line can give."""
         options = [option for option in self.owners if not option.variables and option.panel != "General"]
-        return sentence(listed([max(option.flags, key=len) for option in options])).removesuffix(".")
+        names = dict.fromkeys(max(option.flags, key=len) for option in options if option.flags != ("-r",))
+        return sentence(listed(list(names))).removesuffix(".")
 
 
 def filled(lines: Iterable[str]) -> Iterator[str]:

@@ -151,7 +151,7 @@ class TestSaved:
         assert result.status == 0
         assert "usd_spent\t0.00013\n" in result.text
         assert result.stderr.splitlines() == [
-            f"qwen-cli: 2 of 3 responses do not say their {name}: the sum is without them"
+            f"qwen-cli: 2 of 3 responses give no {name}: the sum is without them"
             for name in ("credits_used", "usd_spent")
         ]
         assert qwen("cost", "--saved", "-q", "a", "b").stderr == ""

@@ -98,7 +98,7 @@ def test_an_alias_is_found_too(qwen: Program, api: ApiServer) -> None:
     [
         (("-i", "a.gif"), "images are not counted: they cost more than this"),
         (("--prediction", "x"), "what is not used of a prediction is not counted, and may be billed as well"),
-        (("--reask", "2"), "this is for asking once, without --reask"),
+        (("--reask", "2"), "this is for one request, without --reask"),
     ],
 )
 def test_what_is_left_out_is_said(qwen: Program, api: ApiServer, arguments: tuple[str, ...], note: str) -> None:

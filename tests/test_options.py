@@ -256,7 +256,7 @@ def test_an_empty_variable_counts_as_unset(qwen: Program, api: ApiServer) -> Non
 def test_the_variable_of_a_switch_that_is_no_yes_or_no_is_named(qwen: Program) -> None:
     result = qwen.call("ask", "hi", env={"QWEN_CLI_DRY_RUN": "perhaps"})
     assert result.status == 2
-    assert result.message == "QWEN_CLI_DRY_RUN: a switch is 1 or 0 (see 'qwen-cli ask --help')"
+    assert result.message == "QWEN_CLI_DRY_RUN: set it to 1 or 0 (see 'qwen-cli ask --help')"
 
 
 MISSPELT = {"QWEN_CLI_TEMPRATURE": "1"}
@@ -360,7 +360,7 @@ def test_a_reasoning_flag_overrules_the_variable_of_show(qwen: Program, api: Api
         (("stream", "--reask", "2", "hi"), "no such option: --reask; an answer that is already printed cannot be"),
         (("check", "--schema=s.json", "hi"), "no such option: --schema; the answer is yes or no"),
         (("map", "-n", "hi"), "no such option: -n; the items are read from standard input"),
-        (("stream", "--cache", "d", "hi"), "no such option: --cache; only complete responses are kept"),
+        (("stream", "--cache", "d", "hi"), "no such option: --cache; a stream is not kept"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -31,11 +31,12 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def test_no_line_to_paste_ends_in_a_comment() -> None:
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_no_line_to_paste_ends_in_a_comment(name: str) -> None:
     """An interactive zsh, the shell of macOS, takes `#` and what follows for arguments."""
-    assert [
-        line for block in blocks(README, "sh") for line in block.splitlines() if re.search(r"(^|\s)#(?!!)", line)
-    ] == []
+    pasted = "".join(blocks((ROOT / name).read_text(encoding="utf-8"), "sh")).splitlines()
+    assert pasted
+    assert [line for line in pasted if re.search(r"(^|\s)#(?!!)", line)] == []
 
 
 RECIPES = blocks(section("Recipes"), "sh")
@@ -108,6 +109,13 @@ def test_each_recipe_works_as_pasted(recipe: str, desk: Path, execute: Execute) 
     assert "Traceback" not in result.stderr
     for written in re.findall(r"(?:>|-o )([\w/]+\.(?:txt|json))$", recipe, re.MULTILINE):
         assert (desk / written).stat().st_size > 0, written
+
+
+def test_the_recipe_for_several_machines_puts_each_line_into_the_prompt(execute: Execute) -> None:
+    """GNU parallel has placeholders and quoting of its own, which would take `{}` away."""
+    require_tool("parallel")
+    recipe = next(recipe for recipe in RECIPES if recipe.startswith("parallel")).replace("host1,host2", ":")
+    assert execute("bash", "-c", recipe).stdout == "Translate: tree\nTranslate: sea\n"
 
 
 def test_the_makefile_rule_makes_its_target_and_leaves_it_alone_on_failure(desk: Path, execute: Execute) -> None:

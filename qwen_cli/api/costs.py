@@ -60,7 +60,7 @@ class Total:
     def remarks(self) -> list[str]:
         """A note for each figure that some of the answers lack."""
         return [
-            f"{self._responses - count} of {self._responses} responses do not say their {name}: the sum is without them"
+            f"{self._responses - count} of {self._responses} responses give no {name}: the sum is without them"
             for name, count in self._known.items()
             if 0 < count < self._responses
         ]

@@ -110,7 +110,7 @@ def _documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
         except ValueError as error:
             reason = error.msg if isinstance(error, JSONDecodeError) else str(error)
             line = text.count("\n", 0, position) + 1
-            raise LocalError(f"{name} is not a saved response: {reason} in the value at line {line}") from None
+            raise LocalError(f"{name} is not a saved response: {reason} (the value at line {line})") from None
         yield position, document
         position = _after_space(text, end)
 

@@ -77,7 +77,7 @@ def _small_number(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10_000:  # noqa: PLR2004
-        raise ProtocolError("the index of a tool call is not a small number")
+        raise ProtocolError("the index of a tool call is out of range")
     return int(value)
 
 
@@ -121,7 +121,7 @@ def check_tool_choice(calls: Sequence[ToolCall], choice: Any) -> QwenError | Non
         name = function.get("name") if isinstance(function, dict) else None
     if name is None and choice != "required":
         return None
-    requested = "a call" if name is None else f"a call of {name}"
+    requested = "a call" if name is None else f"a call to {name}"
     if not calls:
         return ProtocolError(f"the answer calls no tool, although {requested} was requested")
     others = [call.name for call in calls if name not in (None, call.name)]

@@ -64,7 +64,7 @@ def _own_parts(item: Item) -> tuple[str, list[Message]]:
         return item.text, []
     prompt, messages = item.members.get("prompt"), item.members.get("messages")
     if prompt is None and messages is None:
-        raise LocalError("it has neither prompt nor messages, and nothing else is asked about it")
+        raise LocalError("it has neither prompt nor messages, and the command line has no prompt")
     if prompt is not None and not isinstance(prompt, str):
         raise LocalError("its prompt is not a string")
     if messages is not None:

@@ -30,12 +30,12 @@ def cost(
     reask: int = 0,
     output: str | None = None,
 ) -> None:
-    """Print what a request, saved responses or the account cost.
+    """Print the cost of a request, of saved responses or of the account.
 
-    Each line is a name, a tab and a value (columns on a terminal), which is '-' if the server did not send it.
-    The answer is not printed. With --estimate, the values are upper bounds, computed from the prompt's length,
-    --max-tokens or the model's own limit, and the server's public prices; the model is not asked. With --saved, the
-    arguments are files with responses saved by 'qwen-cli json'; '-', or none, is standard input.
+    Each line is a name, a tab and a value, in columns on a terminal; a value that the server did not send is '-'. The
+    answer is not printed. With --estimate, the model is not asked: the values are upper bounds, computed from the
+    prompt's length, --max-tokens or the model's own limit, and the server's public prices. With --saved, the arguments
+    are files with responses saved by 'qwen-cli json' or --save; '-', or none, is standard input.
     """
     from qwen_cli.api import costs
     from qwen_cli.output.figures import as_json, lines
@@ -112,7 +112,7 @@ def _of_estimate(words: Sequence[str], common: CommonOptions, *, reask: int) -> 
         ) from error
     figures, remarks = estimate(prepared.body, models)
     if reask:
-        remarks.append("this is for asking once, without --reask")
+        remarks.append("this is for one request, without --reask")
     for remark in remarks:
         common.notes.note(remark)
     return figures

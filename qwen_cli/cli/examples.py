@@ -50,7 +50,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 """Command path -> command lines that work as pasted."""
 
 _VARIABLES = """\
-Each long option can be set by a variable, such as QWEN_CLI_MAX_TOKENS=500.
+Most long options can be set by a variable, such as QWEN_CLI_MAX_TOKENS=500.
 The option takes precedence; an empty variable counts as unset."""
 
 FOOTERS: Mapping[str, str] = {

@@ -121,9 +121,9 @@ def no_such_command(words: list[str], known: list[str], context: click.Context) 
     elif close:
         hint = f"did you mean {close[0]}?"
     else:
-        hint = f"there are {', '.join(known)}"
+        hint = f"the commands are {', '.join(known)}"
         if context.parent is None and words[1:] != ["--help"]:
-            hint += f"; to ask it: {shlex.join(['qwen-cli', 'ask', name])}"
+            hint += f"; to use it as a prompt: {shlex.join(['qwen-cli', 'ask', name])}"
     return click.UsageError(f"no such command: {name}; {hint}", context)
 
 
@@ -133,7 +133,7 @@ def explain(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
         is_switch = isinstance(error.param, click.Option) and error.param.is_flag
-        reason = "a switch is 1 or 0" if is_switch else error.message.rstrip(".")
+        reason = "set it to 1 or 0" if is_switch else error.message.rstrip(".")
         message = f"{source_of(error.param, context)}: {reason}"
     elif isinstance(error, click.BadOptionUsage) and context is not None:
         parameters = context.command.get_params(context)

@@ -175,7 +175,7 @@ class Period(OneValue):
         hours = int(match[1]) * {"h": 1, "d": 24}[match[2]] if match else 0
         if not 1 <= hours <= PERIOD_HOURS:
             longest = f"{PERIOD_HOURS // 24}d"
-            raise ValueError(f"{quoted(text)} is not a number of hours or days, as 24h or 7d, of at most {longest}")
+            raise ValueError(f"{quoted(text)} is not a number of hours or days, such as 24h or 7d, up to {longest}")
         return text
 
 

@@ -146,7 +146,7 @@ OPTIONS: Mapping[str, Any] = {
             help="Send N requests at once (1…256)",
             default="8",
         ),
-        null=_option("-0", "--null", from_variable=False, help="Separate items and answers with NUL"),
+        null=_option("-0", "--null", from_variable=False, help="End items and answers with NUL"),
         jsonl=_option("--jsonl", from_variable=False, help="Read JSON objects; {name} is a member"),
         records=_option("--json", from_variable=False, help="Print one JSON object per item"),
         fail_fast=_option("--fail-fast", help="Stop at the first failure"),
@@ -155,7 +155,7 @@ OPTIONS: Mapping[str, Any] = {
     **_panel(
         "Prompt",
         file=_option("-f", "--file", type=types.Path(), help="Add FILE to the prompt (repeatable)"),
-        prompt_file=_option("--prompt-file", type=types.Path(), help="Read the prompt from FILE, skip its #! line"),
+        prompt_file=_option("--prompt-file", type=types.Path(), help="Read the prompt from FILE; skip a #! line"),
         no_stdin=_option("-n", "--no-stdin", help="Do not read standard input"),
         system=_option("-s", "--system", type=types.Text(), help="Add a system message"),
         system_file=_option("--system-file", type=types.Path(), help="Read the system message from FILE"),
@@ -168,19 +168,19 @@ OPTIONS: Mapping[str, Any] = {
     ),
     **_panel(
         "Model and sampling",
-        model=_option("-m", "--model", type=types.ModelId(), default=MODEL, help="Model"),
+        model=_option("-m", "--model", type=types.ModelId(), default=MODEL, help="Use ID"),
         max_tokens=_number("--max-tokens", help="Limit tokens, reasoning included"),
         temperature=_number("-t", "--temperature", help="Set the sampling temperature"),
-        top_p=_number("--top-p", help="Set nucleus sampling"),
+        top_p=_number("--top-p", help="Set the nucleus sampling threshold"),
         stop=_option("--stop", type=types.Text(), help=f"Stop before this text (up to {STOP_SEQUENCES} times)"),
         seed=_number("--seed", help="Seed the sampling"),
         frequency_penalty=_number("--frequency-penalty", help="Penalise frequent tokens"),
         presence_penalty=_number("--presence-penalty", help="Penalise tokens used before"),
         logit_bias=_option("--logit-bias", type=types.LogitBias(), help="Bias tokens; also JSON, @FILE (repeatable)"),
         logprobs=_option("--logprobs/--no-logprobs", help="Request log probabilities"),
-        top_logprobs=_number("--top-logprobs", help="Add N likeliest; needs --logprobs"),
+        top_logprobs=_number("--top-logprobs", help="Add the N likeliest; needs --logprobs"),
         reasoning_effort=_option(
-            "--reasoning-effort", type=types.Choice(REASONING_EFFORTS), help="Set how long to think"
+            "--reasoning-effort", type=types.Choice(REASONING_EFFORTS), help="Set the reasoning effort"
         ),
         response_format=_option(
             "--response-format",
@@ -217,7 +217,7 @@ OPTIONS: Mapping[str, Any] = {
         code=_option("-x", "--code", help="Print only the first fenced code block"),
         no_newline=_option("--no-newline", help="Do not add a final newline"),
         reask=_option(
-            "--reask", type=types.Number(0, 100, whole=True), help="Ask again if it does not fit", default="0"
+            "--reask", type=types.Number(0, 100, whole=True), help="Ask again for a fitting answer", default="0"
         ),
         allow_incomplete=_option("--allow-incomplete", help="Exit 0 even if the answer is incomplete"),
         usage=_option("-u", "--usage", help="Print token usage and cost to stderr"),
@@ -244,7 +244,7 @@ OPTIONS: Mapping[str, Any] = {
         ),
         request_id=_option("--request-id", type=types.RequestId(), help="Send ID as X-Client-Request-Id"),
         no_key=_option("--no-key", help="Send no API key; allow http to any host"),
-        cache=_option("--cache", type=types.Path("folder"), help="Keep answers in DIR and answer from there"),
+        cache=_option("--cache", type=types.Path("folder"), help="Keep answers in DIR and reuse them"),
         cache_only=_option("--cache-only", help="Send nothing; fail if DIR has no answer"),
         dry_run=_option("--dry-run", help="Print the request body; send nothing"),
         curl=_option("--curl", help="Print a curl command; send nothing"),
@@ -261,7 +261,7 @@ OPTIONS: Mapping[str, Any] = {
             "--rate",
             from_variable=False,
             type=types.Number(0.01, 1_000_000, metavar="N"),
-            help="Answer N requests a second, 429 beyond",
+            help="Allow N requests a second; answer 429 beyond",
         ),
     ),
 }
@@ -285,7 +285,7 @@ EXCLUSIVE = (
 NOT_TAKEN: Mapping[str, Mapping[str, str]] = {
     "stream": {
         "reask": "an answer that is already printed cannot be taken back",
-        **dict.fromkeys(("cache", "cache_only"), "only complete responses are kept"),
+        **dict.fromkeys(("cache", "cache_only"), "a stream is not kept"),
     },
     "json": {"reask": "a response that is already printed cannot be taken back"},
     "cost": dict.fromkeys(("cache", "cache_only"), "an answer from the cache costs nothing"),

@@ -102,7 +102,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:  # a name with NUL or a lone surrogate is a ValueError
-        reason = error.strerror if isinstance(error, OSError) else "this is no name of a file"
+        reason = error.strerror if isinstance(error, OSError) else "this is not a file name"
         raise LocalError(f"cannot write {name}: {reason}") from error
 
 

@@ -9,7 +9,7 @@ from qwen_cli.request.checking import OutsideLimitsError, check_body
 
 
 class ApiError(Exception):
-    """An answer other than 200: its HTTP status, the message of its body, and header fields of its own."""
+    """A response other than 200: its HTTP status, the message of its body, and header fields of its own."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
