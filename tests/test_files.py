@@ -1,5 +1,6 @@
 """`-o` gives the new whole answer or leaves the old file, whatever happens, and leaves no litter."""
 
+import json
 import os
 import signal
 import stat
@@ -179,6 +180,25 @@ class TestAFullDisk:
         result = qwen("ask", option, file, "hi", script=script)
         assert result.text.startswith(f"{answer}\n<7>\noldanswer\n")
         assert "new" not in result.text
+        assert "No space left" in result.message
+
+    def test_does_not_cost_a_body_that_arrives_in_pieces(self, qwen: Program, api: ApiServer, script: str) -> None:
+        body = completion("x" * 1_000_000)
+        api.answer(reply(body))
+        result = qwen("json", "-o", "answer", "hi", script=script)
+        printed, _, rest = result.text.partition("\n")
+        assert json.loads(printed) == body
+        assert rest == "<7>\noldanswer\n"
+        assert "No space left" in result.message
+
+    @pytest.mark.parametrize(
+        ("command", "end"), [("stream", "xend\n"), ("json --stream", f"{json.dumps(chunks('end')[-1])}\n")]
+    )
+    def test_does_not_cut_a_stream(self, qwen: Program, api: ApiServer, command: str, end: str, script: str) -> None:
+        api.answer(events([*FLOOD, *chunks("end")]))
+        result = qwen(*command.split(), "-o", "answer", "hi", script=script)
+        assert result.text.endswith(f"{end}<7>\noldanswer\n")
+        assert len(result.text) > 200_000
         assert "No space left" in result.message
 
     @pytest.mark.parametrize("option", ["", "-o {}.txt"])

@@ -18,6 +18,9 @@ from qwen_cli.output.terminal import STDERR, STDOUT, encode, screen, visible
 ATOMIC: Final = 4096
 """Bytes that Linux writes to a pipe atomically: a result up to that size is one write, its newline included."""
 
+_MAX_UNWRITTEN: Final = 64 << 20
+"""Bytes that are kept in memory when the disk is full: an endless answer stops here."""
+
 _SPACE: Final = b" \t\r\n"
 _OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
 
@@ -64,24 +67,29 @@ class FileOutput(Output):
         super().__init__(target, self._file.descriptor)
         self._size = 0
         self._unwritten = bytearray()
-        """Everything from the write on that failed, for want of space."""
+        """Everything from the write on that failed, as on a full disk: the rest of a paid answer is still received."""
+        self._failure: LocalError | None = None
 
     def __exit__(self, *_: object) -> None:
         self._file.discard()
 
     def write(self, data: bytes) -> None:
-        if self._unwritten:
-            self._unwritten += data
-            return
-        try:
-            super().write(data)
-        except LocalError:
-            os.ftruncate(self._descriptor, self._size)
-            self._unwritten += data
-            raise
-        self._size += len(data)
+        if self._failure is None:
+            try:
+                super().write(data)
+            except LocalError as error:
+                os.ftruncate(self._descriptor, self._size)
+                self._failure = error
+            else:
+                self._size += len(data)
+                return
+        self._unwritten += data
+        if len(self._unwritten) > _MAX_UNWRITTEN:
+            raise self._failure
 
     def commit(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         self._file.commit()
 
     def divert(self) -> None:
@@ -89,11 +97,8 @@ class FileOutput(Output):
         raw = RawOutput(standard_output())
         while piece := os.read(self._descriptor, 1 << 16):
             raw.write(piece)
-        if self._unwritten:
-            raw.write(bytes(self._unwritten))
-            raw.end_line()
-        else:
-            raw.end()
+        raw.write(bytes(self._unwritten))
+        raw.end()
 
 
 def standard_output() -> Output:
