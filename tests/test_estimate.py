@@ -96,8 +96,8 @@ def test_an_alias_is_found_too(qwen: Program, api: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "note"),
     [
-        (("-i", "a.gif"), "images are not counted: they cost more than this"),
-        (("--prediction", "x"), "what is not used of a prediction is not counted, and may be billed as well"),
+        (("-i", "a.gif"), "images are not counted, and cost extra"),
+        (("--prediction", "x"), "rejected tokens of the prediction are not counted, and may be billed"),
         (("--reask", "2"), "this is for one request, without --reask"),
     ],
 )

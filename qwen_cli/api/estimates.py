@@ -29,9 +29,9 @@ def estimate(body: Mapping[str, Any], models: bytes) -> tuple[Figures, list[str]
     prompt = Decimal(_prompt_tokens(body))
     completion = _completion_tokens(body, model or {})
     prices = None if model is None else _prices(model)
-    notes = [] if not _has_images(body) else ["images are not counted: they cost more than this"]
+    notes = [] if not _has_images(body) else ["images are not counted, and cost extra"]
     if body.get("prediction") is not None:
-        notes.append("what is not used of a prediction is not counted, and may be billed as well")
+        notes.append("rejected tokens of the prediction are not counted, and may be billed")
     if model is None:
         notes.append(f"{name} is not in the server's list of models")
     elif prices is None:
