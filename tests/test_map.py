@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qwen_cli.batch.window import Window
 from tests.api_server import RESET, SILENCE, ApiServer, Request, Step, reply
 from tests.bodies import completion, error, tool_call
 from tests.program import TERMINAL, Program, require_tool
@@ -402,6 +403,14 @@ def test_a_reader_that_leaves_ends_it(qwen: Program, api: ApiServer) -> None:
     assert result.text == "x\nx\nx\n"
     assert qwen.files()["status"] == b"141\n"
     assert len(api.requests) < 10_000
+
+
+def test_what_has_broken_off_can_die_at_once() -> None:
+    window = Window(lambda _: None)
+    window.break_off()
+    started = time.monotonic()
+    window.break_off()
+    assert time.monotonic() - started < 0.4
 
 
 def test_a_pipe_that_nobody_reads_for_a_while_loses_nothing(qwen: Program, api: ApiServer) -> None:

@@ -17,7 +17,7 @@ class Window:
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
         self._changed = threading.Condition()
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()  # the main thread breaks off after a failure, and again before it dies
         self._ready: dict[int, bytes] = {}
         self._bytes = 0
         self._entered = 0
