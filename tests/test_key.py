@@ -318,6 +318,18 @@ def test_a_keyring_that_fails_ends_with_3_and_says_why(qwen: Program, kind: str)
     assert "AIMLAPI_API_KEY" in result.message
 
 
+def test_status_keeps_to_its_lines_whatever_the_keyring_says(qwen: Program) -> None:
+    source = FAILING.replace("the collection is locked", "one\\nstored\\tsk-two").replace("Locked", "Error")
+    result = qwen("key", "status", env=backend(qwen, source))
+    assert [line.partition("\t")[0] for line in result.text.splitlines()] == [
+        "account",
+        "source",
+        "key",
+        "keyring",
+        "stored",
+    ]
+
+
 def test_a_keyring_that_cannot_be_imported_ends_with_3_and_says_why(qwen: Program) -> None:
     qwen.file("keyring.py", 'raise ImportError("no module of that name")')
     result = qwen("ask", "hi", env={**NO_KEY, **ELSEWHERE, "PYTHONPATH": str(qwen.cwd)})

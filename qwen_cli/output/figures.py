@@ -34,7 +34,9 @@ def lines(values: Mapping[str, Any], *, aligned: bool = False) -> str:
     flat = {name: value for name, value in values.items() if name != "models"}
     for row in values.get("models", ()):
         flat |= {f"{name}:{row['model']}": value for name, value in row.items() if name != "model"}
-    shown = {one_line(name): value if isinstance(value, str) else plain(value) for name, value in flat.items()}
+    shown = {
+        one_line(name): one_line(value) if isinstance(value, str) else plain(value) for name, value in flat.items()
+    }
     width = max(map(len, shown))
     return "".join(f"{name:{width}}  {value}\n" if aligned else f"{name}\t{value}\n" for name, value in shown.items())
 
