@@ -33,9 +33,10 @@ def cost(
     """Print the cost of a request, of saved responses or of the account.
 
     Each line is a name, a tab and a value, in columns on a terminal; a value that the server did not send is '-'. The
-    answer is not printed. With --estimate, the model is not asked: the values are upper bounds, computed from the
-    prompt's length, --max-tokens or the model's own limit, and the server's public prices. With --saved, the arguments
-    are files with responses saved by 'qwen-cli json' or --save; '-', or none, is standard input.
+    answer is not printed, and the exit status is 0 even if it is incomplete. With --estimate, the model is not asked:
+    the values are upper bounds, computed from the prompt's length, --max-tokens or the model's own limit, and the
+    server's public prices. With --saved, the arguments are files with responses saved by 'qwen-cli json' or --save;
+    '-', or none, is standard input.
     """
     from qwen_cli.api import costs
     from qwen_cli.output.figures import as_json, lines
