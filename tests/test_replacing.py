@@ -300,7 +300,7 @@ def test_without_commit_nothing_has_happened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
 def test_a_name_that_no_file_can_have_is_reported(name: str) -> None:
-    with pytest.raises(LocalError, match="no name of a file"):
+    with pytest.raises(LocalError, match="not a file name"):
         AtomicFile(name)
 
 
