@@ -42,7 +42,7 @@ TIMES = ((r"\d+\.\d/s", "3.9/s"), (r"\d+ s left", "1 s left"))
 """What differs from run to run -> what is drawn."""
 
 PROMPT = "\x1b[1;32m$\x1b[0m "
-BASHRC = r"PS1='\[\e[1;32m\]$\[\e[0m\] '; set +o emacs"
+BASHRC = r"PS1='\[\e[1;32m\]$\[\e[0m\] '; set +o emacs; unset HISTFILE"
 
 SVG = """\
 <svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">

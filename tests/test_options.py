@@ -108,6 +108,7 @@ MALFORMED: dict[str, list[tuple[str, str]]] = {
     "--connect-timeout": [("0", "above 0"), ("x", "seconds")],
     "--retries": [("-1", "from 0 to 100"), ("101", "from 0 to 100"), ("1.5", "whole")],
     "--request-id": [("a b", "1 to 128"), ("x" * 129, "1 to 128")],
+    "--model": [("", "empty")],
     "--file": [("", "empty")],
     "--image": [("", "empty")],
     "--system-file": [("", "empty")],

@@ -365,6 +365,12 @@ def test_a_compressed_stream_is_printed_as_it_arrives(qwen: Program, api: ApiSer
     assert (result.status, result.text) == (0, "One two\n")
 
 
+def test_padding_after_a_gzip_body_is_ignored(qwen: Program, api: ApiServer) -> None:
+    body = gzip.compress(json.dumps(completion("Hello.")).encode()) + bytes(100_000)
+    api.answer(reply(body=body, headers={"content-encoding": "gzip"}))
+    assert qwen("ask", "hi").text == "Hello.\n"
+
+
 def test_a_body_of_several_gzip_members_reads_like_one(qwen: Program, api: ApiServer) -> None:
     """Their concatenation is gzip as well (RFC 1952, 2.2)."""
     body = json.dumps(completion("Hello.")).encode()

@@ -76,10 +76,12 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
     try:
         for piece in pieces:
             while piece:
+                if inflater.eof:  # gzip may have several members (RFC 1952, 2.2), and padding after the last one
+                    piece = piece.lstrip(b"\0")  # noqa: PLW2901 -- what is left of it
+                    inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if piece else inflater
+                    continue
                 yield inflater.decompress(piece, _MAX_PIECE)
-                piece = inflater.unconsumed_tail + inflater.unused_data  # noqa: PLW2901 -- what is left of it
-                if inflater.eof:  # gzip may have several members (RFC 1952, 2.2)
-                    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+                piece = inflater.unconsumed_tail + inflater.unused_data  # noqa: PLW2901
     except zlib.error as error:
         raise ProtocolError("the response cannot be decompressed") from error
 

@@ -72,6 +72,11 @@ class Text(OneValue):
 class ModelId(Text):
     metavar = "ID"
 
+    def parse(self, text: str) -> str:
+        if not text:
+            raise ValueError("a model id cannot be empty")
+        return text
+
 
 class BaseUrl(Text):
     """Where requests go: checked here, so that a mistake is reported for the flag or variable that made it."""
