@@ -72,7 +72,8 @@ SVG = """\
 
 def record() -> bytes:
     """Type the commands into bash, in an empty home; what the terminal received, up to the end of the picture."""
-    with tempfile.TemporaryDirectory() as home:
+    # The last command is still ending when its terminal has gone.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         Path(home, ".bashrc").write_text(BASHRC)
         Path(home, "words.txt").write_text("\n".join(WORDS))
         variables = {
