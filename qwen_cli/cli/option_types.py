@@ -2,6 +2,7 @@
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,15 +23,15 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = r"[+-]?\d{1,300}"
 
 
-class OneValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer Clicks only
+class OneValue(click.ParamType, ABC):  # type: ignore[type-arg]  # generic in newer Clicks only
     """A type whose variable holds one value, even where the flag may be repeated: text is never split at its spaces."""
 
     name = "value"
     metavar: str
 
+    @abstractmethod
     def parse(self, text: str) -> Any:
         """The value; ValueError if the text is not valid, with a message that need not name the option."""
-        raise NotImplementedError
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         with self.naming(param, ctx):
