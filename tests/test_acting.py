@@ -136,6 +136,36 @@ def test_check_answers_a_shell(qwen: Program, api: ApiServer, shell: str, word: 
     assert bool(result.stderr) == (word == "perhaps")
 
 
+@pytest.mark.parametrize("variable", ["QWEN_CLI_DRY_RUN", "QWEN_CLI_CURL"])
+def test_check_never_takes_a_preview_for_yes(qwen: Program, variable: str) -> None:
+    result = qwen.call("check", "Is it?", env={variable: "1"})
+    assert (result.status, result.text) == (2, "")
+    assert variable in result.message
+    shown = qwen.call("check", "--dry-run", "Is it?", env={variable: "0"})
+    assert (shown.status, shown.text[:1]) == (0, "{")
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check",),
+        ("ask", "--choice", "spam", "--choice", "ham"),
+        ("map", "--choice", "spam", "--choice", "ham"),
+        ("stream", "--schema", "schema.json"),
+        ("json", "--response-format", "json_object"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_asked_for_is_what_is_checked(qwen: Program, arguments: tuple[str, ...], by_variable: bool) -> None:
+    qwen.file("schema.json", "{}")
+    other = 'response_format={"type":"text"}'
+    env, flags = ({"QWEN_CLI_FIELD": other}, ()) if by_variable else ({}, ("-F", other))
+    result = qwen.call(*arguments, *flags, "Is it?", env=env)
+    assert (result.status, result.text) == (2, "")
+    assert "response_format" in result.message
+
+
 def test_a_pattern_takes_linear_time(qwen: Program, api: ApiServer) -> None:
     qwen.file("s.json", '{"type": "string", "pattern": "^(a+)+$"}')
     api.answer(reply(completion(json.dumps("a" * 50_000 + "b"))))

@@ -150,6 +150,7 @@ def test_any_text_is_an_endpoint_or_a_usage_error(text: str) -> None:
             "http://2130706433/v1",
             "https://010.0.0.1/v1",
         ),
+        *("https://xn--a.example/v1", "https://www.xn--ls8h.xn--0.example", "https://xn--/v1"),
         *("https://./v1", f"https://example.org/{'x' * 70_000}", "https://[::1", "https://example.org:99999/v1"),
     ],
     ids=lambda url: url[:24],
@@ -160,8 +161,11 @@ def test_a_base_url_without_a_host_that_can_be_is_refused(qwen: Program, url: st
     assert "AIMLAPI_BASE_URL" in result.message
 
 
+_URLS = (r"https?://[^/]{0,20}(:[0-9]{0,6})?/.{0,20}", r"https?://([a-z]{0,3}\.)?[xX]n--[a-z0-9-]{0,8}(\.example)?/v1")
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(url=st.one_of(st.text(), st.from_regex(r"https?://[^/]{0,20}(:[0-9]{0,6})?/.{0,20}")), agent=st.text())
+@given(url=st.one_of(st.text(), *map(st.from_regex, _URLS)), agent=st.text())
 def test_no_base_url_is_a_defect(monkeypatch: pytest.MonkeyPatch, url: str, agent: str) -> None:
     """Whatever it is, it is refused, or an attempt to connect to it ends as one of the known failures."""
 

@@ -50,6 +50,13 @@ def test_a_stream_is_tried_again_before_its_first_byte(qwen: Program, api: ApiSe
     assert (result.status, result.text) == (0, "At last.\n")
 
 
+def test_a_retry_has_as_much_time_as_the_first_attempt(qwen: Program, api: ApiServer) -> None:
+    """Reading the body of the failure is bounded by 1.5 s; the answer that follows takes longer."""
+    api.answer(failure(503, **AT_ONCE), [2.5, *reply(completion("At last."))])
+    result = qwen.call("ask", "hi")
+    assert (result.status, result.text) == (0, "At last.\n")
+
+
 def test_an_account_report_is_tried_again(qwen: Program, api: ApiServer) -> None:
     api.answer(failure(503, **AT_ONCE), reply({"current_balance": 1.5, "currency": "USD"}))
     result = qwen("cost", "--balance")

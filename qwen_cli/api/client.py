@@ -72,25 +72,21 @@ class Client:
 
     @contextmanager
     def _open(self, method: str, url: str, body: bytes | None) -> Iterator[Reply]:
-        headers = {} if body is None else {"Content-Type": "application/json"}
         started = time.monotonic()
-        try:
-            request = self._http.build_request(method, url, content=body, headers=headers)
-        except httpx.InvalidURL as error:
-            raise InvalidUsage(f"{url[:200]} is not a valid URL", advice="check --base-url") from error
-        response = self._send(request)
+        response = self._send(method, url, body)
         try:
             yield Reply(response, self._proxy)
         finally:
             response.close()
             self._notes.detail(f"finished in {time.monotonic() - started:.2f} s")
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
+    def _send(self, method: str, url: str, body: bytes | None) -> httpx.Response:
         """The first success within the allowed retries; raises the last failure."""
         attempt = 0
         while True:
             turn = self._pace.turn()
             started = time.monotonic()
+            request = self._request(method, url, body)
             self._notes.detail(f"{request.method} {request.url}")
             retry_after = None
             try:
@@ -123,6 +119,14 @@ class Client:
             self._notes.note(f"{failure.message}; retrying in {delay:.1f} s ({attempt + 1} of {self._sending.retries})")
             time.sleep(delay)
             attempt += 1
+
+    def _request(self, method: str, url: str, body: bytes | None) -> httpx.Request:
+        """A new one for each attempt, since reading the body of an error shortens the time limit of its request."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            return self._http.build_request(method, url, content=body, headers=headers)
+        except httpx.InvalidURL as error:
+            raise InvalidUsage(f"{url[:200]} is not a valid URL", advice="check --base-url") from error
 
     def _report(self, response: httpx.Response, seconds: float) -> None:
         ids = [f"{name}: {response.headers[name]}" for name in _ID_HEADERS if name in response.headers]

@@ -100,6 +100,13 @@ def _is_host(host: str) -> bool:
     """Whether it is an address, or a name by RFC 1123, whose last label is not a number."""
     labels = host.removesuffix(".").split(".")
     is_name = all(0 < len(label) < 64 for label in labels) and not labels[-1].isdigit()  # noqa: PLR2004 -- RFC 1035
+    if is_name and any(label.startswith("xn--") for label in labels):
+        import idna
+
+        try:
+            idna.decode(host)
+        except UnicodeError:
+            return False
     return is_name or _address(host) is not None
 
 

@@ -139,9 +139,8 @@ def expect(
         raise InvalidUsage(
             f"{flag} applies to the content of the answer: it cannot be combined with --show {show.wanted}"
         )
-    is_overruled = "response_format" in dict(request.field or ())
     find_misfit = find_code = None
-    if request.schema is not None and not is_overruled:
+    if request.schema is not None:
         from qwen_cli.api.schemas import compile_schema
 
         find_misfit = compile_schema(fields["response_format"]["json_schema"]["schema"], request.schema)
@@ -153,7 +152,7 @@ def expect(
         fields,
         wanted=show.wanted,
         find_misfit=find_misfit,
-        choices=() if is_overruled else tuple(request.choice or ()),
+        choices=tuple(request.choice or ()),
         find_code=find_code,
         allow_incomplete=allow_incomplete,
     )

@@ -55,6 +55,12 @@ def build_fields(options: RequestOptions, *, stream: bool) -> Body:
         body["stop"] = _stop(options.stop)
     if options.logit_bias:
         body["logit_bias"] = _merged(options.logit_bias)
+    is_format_checked = options.choice or options.schema is not None or options.response_format == "json_object"
+    if is_format_checked and "response_format" in dict(options.field or ()):
+        # What is asked for would not be what the answer is checked for.
+        raise InvalidUsage(
+            "--field cannot set response_format beside --schema, --choice, --response-format json_object or 'check'"
+        )
     if options.choice:
         body["response_format"] = _choice_format(options.choice)
     elif options.schema is not None:
