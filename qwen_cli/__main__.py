@@ -49,13 +49,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _dial_ahead(arguments: Sequence[str]) -> None:
     """Begin to connect while the command line is still being imported and parsed."""
-    from qwen_cli.cli.ahead import base_url_ahead
+    from qwen_cli.cli.early_connection import base_url_ahead
 
     base_url = base_url_ahead(arguments, os.environ)
     if base_url is None:
         return
-    from qwen_cli.api.dialling import dial_ahead
-    from qwen_cli.api.endpoint import parse_endpoint
+    from qwen_cli.connection.dialling import dial_ahead
+    from qwen_cli.endpoint import parse_endpoint
     from qwen_cli.errors import InvalidUsage
 
     with suppress(InvalidUsage):  # reported when the command line is parsed, with the name of the variable

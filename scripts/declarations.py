@@ -14,7 +14,7 @@ import click
 from qwen_cli.cli import option_types as types
 from qwen_cli.cli.commands import build
 from qwen_cli.cli.options import EXCLUSIVE
-from qwen_cli.request.limits import IMAGE_TYPES
+from qwen_cli.request.field_limits import IMAGE_TYPES
 from qwen_cli.sandbox.faults import FAULTS
 
 _SHOWN_IN_HELP = re.compile(r" \[(env|default): ([^]]*)\]")

@@ -10,9 +10,9 @@ from dataclasses import replace
 from textwrap import wrap
 
 from qwen_cli import errors
-from qwen_cli.api import credentials
 from qwen_cli.cli.examples import EXAMPLES
-from qwen_cli.request.limits import MODEL
+from qwen_cli.key import sources
+from qwen_cli.request.field_limits import MODEL
 from scripts import ROOT
 from scripts.declarations import Command, Operands, Option, shared_options
 
@@ -28,7 +28,7 @@ def render(commands: Mapping[str, Command], prose: str | None = None) -> str:
     page = Page(commands)
     words = {
         "model": literal(MODEL),
-        "service": credentials.SERVICE,
+        "service": sources.SERVICE,
         "usual": listed([f"\\fB{path}\\fR" for path in page.usual]),
         "without_variable": page.without_variable(),
     }
@@ -118,7 +118,7 @@ class Page:
         yield from (".Bd -literal -offset indent", *map(literal, lines), ".Ed", ".Pp")
 
     def keys(self, _: None) -> Iterator[str]:
-        yield f".It Ev {' , '.join(credentials.VARIABLES)}"
+        yield f".It Ev {' , '.join(sources.VARIABLES)}"
 
     def statuses(self, _: None) -> Iterator[str]:
         """The exit statuses of the errors, as the drawing of their tree explains them."""

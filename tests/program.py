@@ -25,7 +25,7 @@ from unittest.mock import patch
 import pytest
 
 from qwen_cli.__main__ import main
-from qwen_cli.api import dialling
+from qwen_cli.connection import dialling
 from tests.api_server import ApiServer
 
 KEY = "sk-test-NEVER-PRINT-ME-7f3a91c2"

@@ -4,7 +4,7 @@ import http.client
 import json
 from typing import Any
 
-from qwen_cli.request import limits
+from qwen_cli.request import field_limits
 
 KEY = {"Authorization": "Bearer any"}
 CHAT = "/v1/chat/completions"
@@ -51,7 +51,7 @@ def send(
 
 def asking(prompt: object = "Hello there, world", **fields: object) -> dict[str, Any]:
     """A request body."""
-    return {"model": limits.MODEL, "messages": [{"role": "user", "content": prompt}], **fields}
+    return {"model": field_limits.MODEL, "messages": [{"role": "user", "content": prompt}], **fields}
 
 
 def chat(base_url: str, prompt: object = "Hello there, world", **fields: object) -> Answer:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL
-from qwen_cli.cli.ahead import base_url_ahead
+from qwen_cli.cli.early_connection import base_url_ahead
+from qwen_cli.endpoint import DEFAULT_BASE_URL
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
 from tests.program import Program, wait_until

@@ -7,9 +7,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.api.answer import Answer, ChunkReader, Delta, read_completion
-from qwen_cli.api.checks import Expectation, judge
-from qwen_cli.api.tool_calls import ToolCall
+from qwen_cli.answer.completion import Answer, ChunkReader, Delta, read_completion
+from qwen_cli.answer.tool_calls import ToolCall
+from qwen_cli.answer.verdict import Expectation, judge
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, tool_call
 

@@ -9,11 +9,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli.api.answer import Answer
-from qwen_cli.api.costs import FIGURES, Total, figures
-from qwen_cli.api.saved import read_saved
+from qwen_cli.answer.completion import Answer
+from qwen_cli.cost.figures import plain
+from qwen_cli.cost.saved_responses import read_saved
+from qwen_cli.cost.usage import FIGURES, Total, figures
 from qwen_cli.errors import LocalError
-from qwen_cli.output.figures import plain
 from tests.api_server import ApiServer, reply, stream
 from tests.bodies import META, USAGE, Json, chunk, chunks, completion, event_stream
 from tests.program import KEY, TERMINAL, Program

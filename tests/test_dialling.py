@@ -13,11 +13,11 @@ import certifi
 import httpcore
 import pytest
 
-from qwen_cli.api import trust
-from qwen_cli.api.background import Background
-from qwen_cli.api.dialling import ATTEMPT_DELAY, Address, addresses, connect
-from qwen_cli.api.network import Backend
-from qwen_cli.api.trust import TrustStore, trust_store
+from qwen_cli.background import Background
+from qwen_cli.connection import certificates
+from qwen_cli.connection.certificates import TrustStore, trust_store
+from qwen_cli.connection.dialling import ATTEMPT_DELAY, Address, addresses, connect
+from qwen_cli.connection.network_backend import Backend
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
 from tests.certificates import Authority
@@ -97,7 +97,7 @@ def test_the_store_of_this_system_verifies(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(name, raising=False)
     store = trust_store()
     assert store.cafile or store.capath
-    assert trust._client_context().verify_mode is ssl.CERT_REQUIRED
+    assert certificates._client_context().verify_mode is ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize("kind", ["the bundle", "the folder"])

@@ -7,12 +7,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from qwen_cli.api import dialling
-from qwen_cli.api.client import Client
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions, parse_endpoint
+from qwen_cli.connection import dialling
+from qwen_cli.connection.client import Client
+from qwen_cli.endpoint import DEFAULT_BASE_URL, SendingOptions, parse_endpoint
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.stderr import Notes
-from qwen_cli.request.limits import REQUEST_ID
+from qwen_cli.request.field_limits import REQUEST_ID
 from tests.program import Program
 
 

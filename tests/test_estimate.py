@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli.api.estimates import estimate
-from qwen_cli.request.limits import MODEL
+from qwen_cli.cost.upper_bound import estimate
+from qwen_cli.request.field_limits import MODEL
 from qwen_cli.sandbox.server import serving
 from tests.api_server import ApiServer, reply
 from tests.program import Program

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qwen_cli.api.reply import decoded
-from qwen_cli.api.retrying import delay, parse_retry_after
+from qwen_cli.connection.response import decoded
+from qwen_cli.connection.retries import delay, parse_retry_after
 from qwen_cli.errors import ProtocolError
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_cli.api.proxies import is_exempt
+from qwen_cli.connection.proxies import is_exempt
 from tests.api_server import (
     DEAF,
     FIN,

@@ -69,7 +69,7 @@ SENDING = {"httpx", "httpcore", "h11", "certifi", "idna", "brotli", "brotlicffi"
 """httpx, and what it takes with it where that is installed."""
 
 NEVER = (
-    *("jsonschema_rs", "markdown_it", "qwen_cli.api.schemas", "qwen_cli.api.fences"),
+    *("jsonschema_rs", "markdown_it", "qwen_cli.answer.schema", "qwen_cli.answer.code_block"),
     *("rich", "pygments", "pydantic", "keyring", "secretstorage", "jeepney", "cryptography"),
     *("asyncio", "anyio", "sniffio", "trio", "httpx._main", "importlib.metadata", "importlib_metadata"),
     *("concurrent", "multiprocessing", "unittest", "doctest", "pdb", "sqlite3", "xml", "ctypes", "pkg_resources"),
@@ -78,7 +78,7 @@ NEVER = (
 """What is not needed for asking over http with the key in the environment, and has been dear at some time."""
 
 
-HTTP = {"api.client", "api.reply", "api.network", "api.network_errors", "api.lean_httpx"}
+HTTP = {f"connection.{name}" for name in ("client", "response", "network_backend", "network_failures", "lean_httpx")}
 """Our modules that import httpx or httpcore."""
 
 
@@ -100,7 +100,7 @@ def test_help_needs_the_parser_only(qwen: Program, arguments: tuple[str, ...]) -
     assert loaded.foreign <= PARSING
     assert loaded.among(NEVER) == set()
     assert loaded.among(["socket", "ssl", "http", "email", "base64", "tempfile", "decimal"]) == set()
-    assert loaded.own.isdisjoint({*HTTP, "api.exchange", "api.answer", "api.costs", "api.trust"})
+    assert loaded.own.isdisjoint({*HTTP, "exchange", "answer.completion", "cost.usage", "connection.certificates"})
 
 
 @pytest.mark.parametrize("flag", ["--dry-run", "--curl"])
@@ -108,7 +108,7 @@ def test_a_preview_needs_no_http(qwen: Program, flag: str) -> None:
     loaded = loaded_by(qwen, "ask", flag, "hi")
     assert loaded.foreign <= PARSING
     assert loaded.among([*NEVER, "http", "email", "tempfile"]) == set()
-    assert loaded.own.isdisjoint({*HTTP, "api.costs"})
+    assert loaded.own.isdisjoint({*HTTP, "cost.usage"})
 
 
 def test_asking_needs_the_parser_and_httpx(qwen: Program, api: ApiServer) -> None:
@@ -117,7 +117,7 @@ def test_asking_needs_the_parser_and_httpx(qwen: Program, api: ApiServer) -> Non
     assert loaded.foreign <= PARSING | SENDING
     assert "httpx" in loaded.foreign
     assert loaded.among(NEVER) == set()
-    assert loaded.own.isdisjoint({"api.costs", "request.chat", "request.checking"})
+    assert loaded.own.isdisjoint({"cost.usage", "prompt.conversation", "request.validation"})
 
 
 def test_streaming_into_a_pipe_needs_the_reader_of_events_besides(qwen: Program, api: ApiServer) -> None:
@@ -126,7 +126,7 @@ def test_streaming_into_a_pipe_needs_the_reader_of_events_besides(qwen: Program,
     assert loaded.foreign <= PARSING | SENDING | {"httpx_sse"}
     assert "httpx_sse" in loaded.foreign
     assert loaded.among(NEVER) == set()
-    assert loaded.own.isdisjoint({"api.costs"})
+    assert loaded.own.isdisjoint({"cost.usage"})
 
 
 def test_passing_json_through_needs_no_more(qwen: Program, api: ApiServer) -> None:

@@ -7,10 +7,10 @@ from subprocess import run
 import click
 import pytest
 
-from qwen_cli.api.credentials import VARIABLES
 from qwen_cli.cli.commands import COMMANDS
 from qwen_cli.cli.examples import EXAMPLES
 from qwen_cli.errors import QwenError
+from qwen_cli.key.sources import VARIABLES
 from scripts import ROOT
 from scripts.declarations import read_commands
 from scripts.manual import PROSE, render

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qwen_cli.batch.window import Window
+from qwen_cli.map.order import Window
 from tests.api_server import RESET, SILENCE, ApiServer, Request, Step, reply
 from tests.bodies import completion, error, tool_call
 from tests.program import TERMINAL, Program, require_tool

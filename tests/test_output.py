@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.output.results import Output, RawOutput, TextOutput
+from qwen_cli.output.result import Output, RawOutput, TextOutput
 from qwen_cli.output.terminal import encode, one_line, visible
 from tests.api_server import ApiServer, reply, stream
 from tests.bodies import chunk, completion, event

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_cli.batch.pacing import Rate
+from qwen_cli.map.pace import Rate
 
 ROUND_TRIP = 0.01
 

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.request.prompt import image_type, join_pieces, split_words, user_messages
+from qwen_cli.prompt.messages import image_type, join_pieces, split_words, user_messages
 from tests.program import TERMINAL, WITHOUT_PRIVILEGE, Options, Program, Result
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)

@@ -11,7 +11,7 @@ from httpx._decoders import SUPPORTED_DECODERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qwen_cli.api.reply import read_events
+from qwen_cli.connection.response import read_events
 from tests.api_server import EVENT_STREAM, LAST_CHUNK, ApiServer, Request, Step, events, head, http_chunk, reply, stream
 from tests.bodies import Json, chunk, chunks, completion, event, event_stream
 from tests.program import Program

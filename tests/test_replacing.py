@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from qwen_cli.errors import LocalError
-from qwen_cli.output.files import AtomicFile
+from qwen_cli.output.file_replacement import AtomicFile
 from tests.api_server import SILENCE, ApiServer, reply
 from tests.bodies import completion
 from tests.program import Program, require_tool
@@ -248,7 +248,7 @@ def test_a_signal_at_any_point_leaves_no_temporary_file(
 
 MANY_THREADS = """
 import os, signal, sys, threading, time
-from qwen_cli.output.files import AtomicFile
+from qwen_cli.output.file_replacement import AtomicFile
 
 def write(number):
     for count in range(10**6):

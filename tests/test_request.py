@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.api.endpoint import parse_endpoint
+from qwen_cli.endpoint import parse_endpoint
 from qwen_cli.request.body import as_curl, as_json, schema_name
 from tests.api_server import SILENCE, ApiServer, events, reply
 from tests.bodies import Json, chunks, completion

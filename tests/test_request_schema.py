@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 
 from qwen_cli.cli.commands import run_command
-from qwen_cli.request import limits
+from qwen_cli.prompt.messages import PromptOptions
+from qwen_cli.request import field_limits
 from qwen_cli.request.body import RequestOptions
-from qwen_cli.request.prompt import PromptOptions
 from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import Json, chunk, chunks, completion, tool_call
 from tests.program import KEY, Program
@@ -55,8 +55,8 @@ with_the_document = pytest.mark.skipif(PROVIDER_SCHEMA is None, reason="the prov
 
 def violations(body: Json) -> list[str]:
     """What either schema refuses of that body, and the fields that neither of them knows."""
-    found = [f"unknown field: {name}" for name in body.keys() - limits.FIELDS.keys()]
-    for schema in (limits.BODY, PROVIDER_SCHEMA):
+    found = [f"unknown field: {name}" for name in body.keys() - field_limits.FIELDS.keys()]
+    for schema in (field_limits.BODY, PROVIDER_SCHEMA):
         if schema is not None:
             found += [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(body)]
     return found
@@ -64,31 +64,31 @@ def violations(body: Json) -> list[str]:
 
 def test_every_field_of_the_schema_has_an_option_of_its_name() -> None:
     own = {*RequestOptions._fields, *PromptOptions._fields, "stream"}
-    assert {SENT_BY.get(field, field) for field in limits.FIELDS} - own == set()
+    assert {SENT_BY.get(field, field) for field in field_limits.FIELDS} - own == set()
 
 
 @with_the_document
 def test_the_schema_names_the_fields_of_the_providers_document() -> None:
-    assert PROVIDER_SCHEMA["properties"].keys() == limits.FIELDS.keys()
-    assert set(PROVIDER_SCHEMA["required"]) == set(limits.BODY["required"])
+    assert PROVIDER_SCHEMA["properties"].keys() == field_limits.FIELDS.keys()
+    assert set(PROVIDER_SCHEMA["required"]) == set(field_limits.BODY["required"])
 
 
 @with_the_document
-@pytest.mark.parametrize("field", limits.RANGES)
+@pytest.mark.parametrize("field", field_limits.RANGES)
 def test_the_ranges_are_those_of_the_providers_document(field: str) -> None:
     schema = PROVIDER_SCHEMA["properties"][field]
     schema = next((part for part in schema.get("anyOf", []) if part["type"] != "null"), schema)
-    assert (schema["minimum"], schema.get("maximum")) == limits.RANGES[field]
+    assert (schema["minimum"], schema.get("maximum")) == field_limits.RANGES[field]
 
 
 @with_the_document
 def test_the_choices_are_those_of_the_providers_document() -> None:
     properties = PROVIDER_SCHEMA["properties"]
-    assert tuple(properties["reasoning_effort"]["enum"]) == limits.REASONING_EFFORTS
-    assert tuple(properties["tool_choice"]["anyOf"][0]["enum"]) == limits.TOOL_CHOICES
+    assert tuple(properties["reasoning_effort"]["enum"]) == field_limits.REASONING_EFFORTS
+    assert tuple(properties["tool_choice"]["anyOf"][0]["enum"]) == field_limits.TOOL_CHOICES
     kinds = [option["properties"]["type"]["enum"][0] for option in properties["response_format"]["oneOf"]]
-    assert sorted(kinds) == sorted([*limits.RESPONSE_FORMATS, "json_schema"])
-    assert properties["model"]["enum"] == [limits.MODEL]
+    assert sorted(kinds) == sorted([*field_limits.RESPONSE_FORMATS, "json_schema"])
+    assert properties["model"]["enum"] == [field_limits.MODEL]
 
 
 BROKEN: list[Json] = [
@@ -106,14 +106,14 @@ BROKEN: list[Json] = [
 
 @pytest.mark.parametrize("change", BROKEN, ids=lambda change: next(iter(change)))
 def test_the_schemas_refuse_what_is_broken(change: Json) -> None:
-    assert violations({"model": limits.MODEL, "messages": [{"role": "user", "content": "x"}]}) == []
-    assert violations({"model": limits.MODEL, "messages": [{"role": "user", "content": "x"}]} | change)
+    assert violations({"model": field_limits.MODEL, "messages": [{"role": "user", "content": "x"}]}) == []
+    assert violations({"model": field_limits.MODEL, "messages": [{"role": "user", "content": "x"}]} | change)
 
 
 # Random valid flags, and what they were really sent as
 
 WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
-FUNCTION_NAME = st.from_regex(f"^{limits.NAME}$", fullmatch=True)
+FUNCTION_NAME = st.from_regex(f"^{field_limits.NAME}$", fullmatch=True)
 OBJECTS = st.dictionaries(WORD, st.integers() | WORD | st.none(), max_size=3)
 GIF = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
 
@@ -147,8 +147,8 @@ CONVERSATION = st.lists(
 
 def numeric(field: str) -> st.SearchStrategy[tuple[list[str], Json]]:
     """The flag of a field with a range."""
-    lowest, highest = limits.RANGES[field]
-    values = spelled(lowest, 10**6 if highest is None else highest, whole=field in limits.INTEGERS)
+    lowest, highest = field_limits.RANGES[field]
+    values = spelled(lowest, 10**6 if highest is None else highest, whole=field in field_limits.INTEGERS)
     return values.map(lambda value: ([f"--{field.replace('_', '-')}={value[0]}"], {field: value[1]}))
 
 
@@ -164,8 +164,8 @@ def switch(field: str) -> st.SearchStrategy[tuple[list[str], Json]]:
 
 
 FLAGS: dict[str, st.SearchStrategy[tuple[list[str], Json]]] = {
-    **{field: numeric(field) for field in limits.RANGES if field != "top_logprobs"},
-    "stop": st.lists(WORD, min_size=1, max_size=limits.STOP_SEQUENCES).map(
+    **{field: numeric(field) for field in field_limits.RANGES if field != "top_logprobs"},
+    "stop": st.lists(WORD, min_size=1, max_size=field_limits.STOP_SEQUENCES).map(
         lambda values: ([f"--stop={each}" for each in values], {"stop": values[0] if len(values) == 1 else values})
     ),
     "logit_bias": st.dictionaries(st.integers(0, 10**5).map(str), st.integers(-100, 100), min_size=1, max_size=3).map(
@@ -175,14 +175,14 @@ FLAGS: dict[str, st.SearchStrategy[tuple[list[str], Json]]] = {
     | st.integers(0, 20).map(
         lambda count: (["--logprobs", f"--top-logprobs={count}"], {"logprobs": True, "top_logprobs": count})
     ),
-    "reasoning_effort": flag("--reasoning-effort", "reasoning_effort", st.sampled_from(limits.REASONING_EFFORTS)),
+    "reasoning_effort": flag("--reasoning-effort", "reasoning_effort", st.sampled_from(field_limits.REASONING_EFFORTS)),
     "response_format": flag("--response-format", "response_format", SCHEMA_FORMAT, as_json)
-    | st.sampled_from(limits.RESPONSE_FORMATS).map(
+    | st.sampled_from(field_limits.RESPONSE_FORMATS).map(
         lambda kind: ([f"--response-format={kind}"], {"response_format": {"type": kind}})
     ),
     "tools": flag("--tools", "tools", tools(), as_json),
-    "tool_choice": flag("--tool-choice", "tool_choice", st.sampled_from(limits.TOOL_CHOICES))
-    | FUNCTION_NAME.filter(lambda name: name not in limits.TOOL_CHOICES).map(
+    "tool_choice": flag("--tool-choice", "tool_choice", st.sampled_from(field_limits.TOOL_CHOICES))
+    | FUNCTION_NAME.filter(lambda name: name not in field_limits.TOOL_CHOICES).map(
         lambda name: ([f"--tool-choice={name}"], {"tool_choice": {"type": "function", "function": {"name": name}}})
     ),
     "parallel_tool_calls": switch("parallel_tool_calls"),
@@ -199,7 +199,7 @@ def invocations(draw: st.DrawFn) -> tuple[list[str], Json]:
     chosen = draw(st.lists(st.sampled_from(sorted(FLAGS)), unique=True))
     drawn = [draw(FLAGS[name]) for name in chosen]
     text = draw(WORD.filter(lambda word: word.strip() and word != "-"))
-    body: Json = {"model": limits.MODEL, "messages": [{"role": "user", "content": text}]}
+    body: Json = {"model": field_limits.MODEL, "messages": [{"role": "user", "content": text}]}
     flags = [each for given_flags, _ in drawn for each in given_flags]
     for _, fields in drawn:
         body |= fields

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_cli.api import retrying
+from qwen_cli.connection import retries
 from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, events, head, reply, stream
 from tests.bodies import chunk, chunks, completion, error, event
 from tests.program import Program
@@ -116,7 +116,7 @@ def test_the_server_decides_how_long_to_wait(qwen: Program, api: ApiServer, head
     "value", ["61", "3600", "Fri, 31 Dec 2100 23:59:59 GMT", "9" * 400], ids=["more", "an hour", "a far date", "ages"]
 )
 def test_a_wait_is_capped_at_a_minute(value: str) -> None:
-    assert retrying.delay(0, value) == 60
+    assert retries.delay(0, value) == 60
 
 
 def test_a_wait_that_is_capped_says_so_and_an_interrupt_ends_it_at_once(qwen: Program, api: ApiServer) -> None:
@@ -140,11 +140,11 @@ def test_a_retry_after_that_is_none_is_no_obstacle(qwen: Program, api: ApiServer
 @settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d [+-]?\w{1,6}")))
 def test_any_retry_after_gives_a_wait_between_nothing_and_a_minute(value: str) -> None:
-    assert 0 <= retrying.delay(0, value) <= 60
+    assert 0 <= retries.delay(0, value) <= 60
 
 
 def test_the_backoff_grows_and_has_jitter() -> None:
-    waits = [[retrying.delay(attempt, None) for _ in range(50)] for attempt in range(5)]
+    waits = [[retries.delay(attempt, None) for _ in range(50)] for attempt in range(5)]
     assert all(len(set(each)) > 1 for each in waits)
     assert all(max(earlier) <= 2 * min(earlier) for earlier in waits)
     averages = [sum(each) / len(each) for each in waits]
@@ -153,24 +153,24 @@ def test_the_backoff_grows_and_has_jitter() -> None:
 
 @pytest.mark.parametrize("attempt", [4, 5, 10, 100_000])
 def test_the_backoff_ends_at_eight_seconds(attempt: int) -> None:
-    assert all(4 <= retrying.delay(attempt, None) <= 8 for _ in range(50))
+    assert all(4 <= retries.delay(attempt, None) <= 8 for _ in range(50))
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", ""])
 def test_a_date_is_in_utc_unless_it_names_a_zone(zone: str) -> None:
     in_30_seconds = datetime.now(UTC) + timedelta(seconds=30)
-    asked = retrying.parse_retry_after(f"{in_30_seconds:%a, %d %b %Y %H:%M:%S} {zone}".strip())
+    asked = retries.parse_retry_after(f"{in_30_seconds:%a, %d %b %Y %H:%M:%S} {zone}".strip())
     assert asked is not None
     assert 25 < asked <= 30
 
 
 @pytest.mark.parametrize("value", ["Fri, 31 Feb 2100 23:59:59 GMT", "Fri, 31 Dec 2100 25:61:61 GMT", "Fri, Dec"])
 def test_a_date_that_does_not_exist_is_as_good_as_none(value: str) -> None:
-    assert retrying.parse_retry_after(value) is None
+    assert retries.parse_retry_after(value) is None
 
 
 def test_a_date_that_has_passed_is_no_wait() -> None:
-    assert retrying.parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == 0
+    assert retries.parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == 0
 
 
 @pytest.mark.parametrize(

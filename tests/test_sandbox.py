@@ -22,11 +22,11 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from qwen_cli.request import limits
+from qwen_cli.request import field_limits
+from qwen_cli.sandbox.command import environment
 from qwen_cli.sandbox.faults import FAULTS, Fault, FaultSchedule, parse_fault
 from qwen_cli.sandbox.incoming import ApiError, parse_request
-from qwen_cli.sandbox.instance import find
-from qwen_cli.sandbox.process import environment
+from qwen_cli.sandbox.schema_instance import find
 from qwen_cli.sandbox.server import serving
 from tests.sandbox import CHAT, KEY, Answer, asking, chat, connect, send
 
@@ -730,7 +730,7 @@ def test_the_account_adds_up_what_was_served() -> None:
     spent = sum(Decimal(str(cost)) for cost in costs)
     assert Decimal(str(report["spend"])) == spent
     assert Decimal(str(before["current_balance"])) - Decimal(str(after["current_balance"])) == spent
-    assert report["models"] == [{"model": limits.MODEL, "spend": report["spend"], "requests": 2}]
+    assert report["models"] == [{"model": field_limits.MODEL, "spend": report["spend"], "requests": 2}]
     assert report["groups"][0]["requests"] == {"total": 2, "charged": 2, "succeeded": 2, "failed": 0}
     assert report["groups"][0]["tokens"]["input"] == 3
 
@@ -790,16 +790,16 @@ def test_a_window_from_start_to_end_holds_what_was_served_in_it() -> None:
     ("query", "found", "priced"),
     [
         ("", 1, False),
-        (f"id={limits.MODEL}", 1, False),
+        (f"id={field_limits.MODEL}", 1, False),
         ("id=other", 0, False),
-        (f"id=other,{limits.MODEL}&include=all", 1, True),
+        (f"id=other,{field_limits.MODEL}&include=all", 1, True),
         ("include=pricing,capabilities", 1, True),
         ("details=true", 1, True),
     ],
 )
 def test_models(shared: str, query: str, found: int, priced: bool) -> None:
     models = send(shared, "GET", f"/v1/models?{query}", headers={}).json["data"]
-    assert [model["id"] for model in models] == [limits.MODEL] * found
+    assert [model["id"] for model in models] == [field_limits.MODEL] * found
     assert ["pricing" in model for model in models] == [priced] * found
     for model in models:
         assert (model["info"]["contextLength"], model["info"]["outputMax"]) == (256_000, 252_000)
@@ -921,7 +921,7 @@ def test_stops_listening_when_done() -> None:
 
 # Around a command
 
-RUN = "import sys; from qwen_cli.sandbox.process import run; sys.exit(run(sys.argv[1:]))"
+RUN = "import sys; from qwen_cli.sandbox.command import run; sys.exit(run(sys.argv[1:]))"
 PRINT_PLACE = "import os; print(os.environ['AIMLAPI_BASE_URL'], os.environ['AIMLAPI_API_KEY'])"
 
 

@@ -9,7 +9,7 @@ import pytest
 from qwen_cli.cli import option_types as types
 from qwen_cli.cli.commands import COMMANDS, build
 from qwen_cli.cli.options import EXCLUSIVE
-from qwen_cli.request.limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
+from qwen_cli.request.field_limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
 from qwen_cli.sandbox.faults import FAULTS
 from tests.shells import SHELLS, Shell, TerminalShell
 

@@ -8,11 +8,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli.api.answer import Answer, ChunkReader, read_completion
-from qwen_cli.api.checks import Expectation, judge
-from qwen_cli.api.costs import Total, figures
+from qwen_cli.answer.completion import Answer, ChunkReader, read_completion
+from qwen_cli.answer.verdict import Expectation, judge
+from qwen_cli.cost.figures import usage_line
+from qwen_cli.cost.usage import Total, figures
 from qwen_cli.errors import QwenError
-from qwen_cli.output.figures import usage_line
 from tests.api_server import FIN, ApiServer, Reply, events, head, reply
 from tests.bodies import Json, chunk, chunks, completion, event, tool_call
 from tests.program import TERMINAL, Program

@@ -1,7 +1,7 @@
 """`qwen-cli ask`: print the answer."""
 
 from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
-from qwen_cli.output.results import open_output
+from qwen_cli.output.result import open_output
 
 
 def ask(

@@ -8,7 +8,7 @@ import typer
 from qwen_cli.cli.option_types import Text
 from qwen_cli.cli.options import CommonOptions, variable
 from qwen_cli.errors import InvalidUsage
-from qwen_cli.output.results import open_output
+from qwen_cli.output.result import open_output
 
 YES, NO = "yes", "no"
 STATUS_OF_NO = 10

@@ -12,9 +12,9 @@ from typer.core import TyperGroup
 
 from qwen_cli import __version__
 from qwen_cli.cli import help as help_text
-from qwen_cli.cli.gathering import gathering
+from qwen_cli.cli.option_groups import gathering
 from qwen_cli.errors import InvalidUsage
-from qwen_cli.output.results import standard_output
+from qwen_cli.output.result import standard_output
 
 Table: TypeAlias = Mapping[str, Any]
 """Name -> module and function of a command, or the table of a group of them."""

@@ -8,14 +8,14 @@ import typer
 from qwen_cli.cli.option_types import Text
 from qwen_cli.cli.options import CommonOptions
 from qwen_cli.errors import InvalidUsage, RefusedError
-from qwen_cli.output.results import open_output
+from qwen_cli.output.result import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import encode
 
 if TYPE_CHECKING:
-    from qwen_cli.api.answer import Answer
-    from qwen_cli.api.credentials import Key
-    from qwen_cli.api.endpoint import Endpoint
+    from qwen_cli.answer.completion import Answer
+    from qwen_cli.endpoint import Endpoint
+    from qwen_cli.key.sources import Key
 
 
 def cost(
@@ -38,8 +38,8 @@ def cost(
     server's public prices. With --saved, the arguments are files with responses saved by 'qwen-cli json' or --save;
     '-', or none, is standard input.
     """
-    from qwen_cli.api import costs
-    from qwen_cli.output.figures import as_json, lines
+    from qwen_cli.cost import usage
+    from qwen_cli.cost.figures import as_json, lines
 
     if common.is_preview and (period or balance or estimate):
         raise InvalidUsage(
@@ -63,14 +63,14 @@ def cost(
                 with prepare(prompt, common).opened(out, reask=reask) as exchange:
                     if exchange is None:
                         return
-                    figures = costs.Total(exchange.ask().answers).sums
+                    figures = usage.Total(exchange.ask().answers).sums
         out.write(encode(as_json(figures) if json else lines(figures, aligned=out.terminal)))
 
 
 def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
-    from qwen_cli.api import costs
-    from qwen_cli.api.saved import read_saved
-    from qwen_cli.request.inputs import StandardInput, read_text
+    from qwen_cli.cost import usage
+    from qwen_cli.cost.saved_responses import read_saved
+    from qwen_cli.prompt.files import StandardInput, read_text
 
     stdin = StandardInput(notes.note)
 
@@ -79,28 +79,28 @@ def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
             text, name = (stdin.read(), "standard input") if path == "-" else (read_text(path), path)
             yield from read_saved(text, name)
 
-    total = costs.Total(answers())
+    total = usage.Total(answers())
     for remark in total.remarks():
         notes.note(remark)
     return total.as_figures()
 
 
 def _of_account(period: str | None, common: CommonOptions) -> Mapping[str, Any]:
-    from qwen_cli.api import costs
-    from qwen_cli.api.credentials import find_key
-    from qwen_cli.api.endpoint import parse_endpoint
+    from qwen_cli.cost import usage
+    from qwen_cli.endpoint import parse_endpoint
+    from qwen_cli.key.sources import find_key
 
     endpoint = parse_endpoint(common.sending.base_url)
     url = endpoint.account_url(f"usage/detail?period={period}" if period else "billing")
     body = _get(url, endpoint, find_key(endpoint, no_key=common.sending.no_key), common, "asking the account")
-    return costs.read_period(body, period) if period else costs.read_balance(body)
+    return usage.read_period(body, period) if period else usage.read_balance(body)
 
 
 def _of_estimate(words: Sequence[str], common: CommonOptions, *, reask: int) -> Mapping[str, Any]:
     from urllib.parse import urlencode
 
-    from qwen_cli.api.estimates import estimate
     from qwen_cli.cli.prepare import prepare
+    from qwen_cli.cost.upper_bound import estimate
 
     common = common._replace(sending=common.sending._replace(no_key=True))
     prepared = prepare(words, common)
@@ -120,7 +120,7 @@ def _of_estimate(words: Sequence[str], common: CommonOptions, *, reask: int) -> 
 
 
 def _get(url: str, endpoint: "Endpoint", key: "Key | None", common: CommonOptions, waiting: str) -> bytes:
-    from qwen_cli.api.client import Client
+    from qwen_cli.connection.client import Client
 
     notes = common.notes
     with Client(endpoint, key, common.sending, notes) as client, notes.waiting(waiting), client.get(url) as reply:

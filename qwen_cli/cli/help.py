@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 from typer.core import TyperCommand
 
-from qwen_cli.output.results import standard_output
+from qwen_cli.output.result import standard_output
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 200}
 

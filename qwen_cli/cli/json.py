@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from qwen_cli.cli.options import CommonOptions, Words
 from qwen_cli.errors import ProtocolError
-from qwen_cli.output.results import Output, open_output
+from qwen_cli.output.result import Output, open_output
 
 if TYPE_CHECKING:
-    from qwen_cli.api.exchange import Exchange, Outcome
+    from qwen_cli.exchange import Exchange, Outcome
 
 
 def json(
@@ -41,7 +41,7 @@ def json(
 
 
 def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outcome":
-    from qwen_cli.api.answer import ChunkReader
+    from qwen_cli.answer.completion import ChunkReader
     from qwen_cli.cli.printing import print_json
 
     reader = ChunkReader(keep_content=exchange.expectation.needs_content)
@@ -51,7 +51,7 @@ def _print_chunks(exchange: "Exchange", output: Output, *, pretty: bool) -> "Out
 
 
 def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outcome":
-    from qwen_cli.api.answer import read_completion
+    from qwen_cli.answer.completion import read_completion
     from qwen_cli.cli.printing import print_json
 
     if recalled := exchange.recall():
@@ -66,7 +66,7 @@ def _print_body(exchange: "Exchange", output: Output, *, pretty: bool) -> "Outco
 
 def _kept(pieces: Iterable[bytes], body: bytearray) -> Iterator[bytes]:
     """Pass the pieces on and keep them for the verdict; ProtocolError, once all have passed, if they were too many."""
-    from qwen_cli.api.reply import MAX_BYTES
+    from qwen_cli.connection.response import MAX_BYTES
 
     size = 0
     for piece in pieces:

@@ -1,8 +1,8 @@
 """`qwen-cli key`: the stored API key, never the key itself."""
 
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL, parse_endpoint
+from qwen_cli.endpoint import DEFAULT_BASE_URL, parse_endpoint
 from qwen_cli.errors import CredentialsError
-from qwen_cli.output.results import standard_output
+from qwen_cli.output.result import standard_output
 from qwen_cli.output.stderr import Notes
 
 
@@ -11,8 +11,8 @@ def set_key(*, base_url: str = DEFAULT_BASE_URL) -> None:
 
     The key is typed at a hidden prompt, or read from standard input if that is not a terminal.
     """
-    from qwen_cli.api.credentials import require_keyring, store_key
-    from qwen_cli.request.hidden_prompt import read_secret
+    from qwen_cli.key.hidden_prompt import read_secret
+    from qwen_cli.key.sources import require_keyring, store_key
 
     endpoint = parse_endpoint(base_url)
     endpoint.require_privacy()
@@ -26,8 +26,8 @@ def show_status(*, base_url: str = DEFAULT_BASE_URL) -> int:
 
     The exit status is 3 if there is none.
     """
-    from qwen_cli.api.credentials import NO_SOURCE, describe
-    from qwen_cli.output.figures import lines
+    from qwen_cli.cost.figures import lines
+    from qwen_cli.key.sources import NO_SOURCE, describe
 
     status = describe(parse_endpoint(base_url))
     output = standard_output()
@@ -37,7 +37,7 @@ def show_status(*, base_url: str = DEFAULT_BASE_URL) -> int:
 
 def delete_key(*, base_url: str = DEFAULT_BASE_URL) -> None:
     """Delete the stored API key."""
-    from qwen_cli.api.credentials import delete_key as delete
+    from qwen_cli.key.sources import delete_key as delete
 
     endpoint = parse_endpoint(base_url)
     was_stored = delete(endpoint)

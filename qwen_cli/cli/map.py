@@ -4,19 +4,19 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qwen_cli.api.cache import open_cache
-from qwen_cli.api.credentials import find_key
+from qwen_cli.cache import open_cache
 from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
 from qwen_cli.errors import InvalidUsage, QwenError
-from qwen_cli.output.results import open_output
+from qwen_cli.key.sources import find_key
+from qwen_cli.output.result import open_output
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import can_redraw, is_terminal, screen
 from qwen_cli.request.body import build_fields
 
 if TYPE_CHECKING:
-    from qwen_cli.batch.run import Run
-    from qwen_cli.batch.tally import Tally
-    from qwen_cli.batch.templates import Template
+    from qwen_cli.map.placeholders import Template
+    from qwen_cli.map.run import Run
+    from qwen_cli.map.tally import Tally
 
 SOME_FAILED, OUT_OF_BUDGET = 11, 12
 
@@ -46,18 +46,18 @@ def map(  # noqa: A001 -- the command's name
     import gc
     from decimal import Decimal
 
-    from qwen_cli.api.client import Client
-    from qwen_cli.api.exchange import Exchange
-    from qwen_cli.batch.items import count_items, read_items
-    from qwen_cli.batch.job import Job
-    from qwen_cli.batch.pacing import Governor
-    from qwen_cli.batch.progress import Progress
-    from qwen_cli.batch.prompts import Prompts
-    from qwen_cli.batch.run import Run
-    from qwen_cli.batch.tally import Tally
     from qwen_cli.cli.prepare import claim_stdin, connect_ahead, expect, previewing
     from qwen_cli.cli.printing import print_outcome
-    from qwen_cli.request.inputs import StandardInput
+    from qwen_cli.connection.client import Client
+    from qwen_cli.exchange import Exchange
+    from qwen_cli.map.item_prompts import Prompts
+    from qwen_cli.map.items import count_items, read_items
+    from qwen_cli.map.job import Job
+    from qwen_cli.map.pace import Governor
+    from qwen_cli.map.progress import Progress
+    from qwen_cli.map.run import Run
+    from qwen_cli.map.tally import Tally
+    from qwen_cli.prompt.files import StandardInput
 
     gc.enable()  # many requests leave cycles behind
     notes = common.notes
@@ -122,7 +122,7 @@ def map(  # noqa: A001 -- the command's name
 
 def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
     """The name of each answer's file; InvalidUsage where it would be the same for all."""
-    from qwen_cli.batch.templates import Template
+    from qwen_cli.map.placeholders import Template
 
     if output is None:
         return None
@@ -138,7 +138,7 @@ def _file_name(output: str | None, *, jsonl: bool) -> "Template | None":
 def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: Notes, *, usage: bool) -> int:
     """Report how the run ended: return its exit status, or raise the failure that stopped it."""
     if usage:
-        from qwen_cli.output.figures import usage_line
+        from qwen_cli.cost.figures import usage_line
 
         notes.report(usage_line(tally.cost.sums))
         for remark in tally.cost.remarks():
@@ -150,7 +150,7 @@ def _conclude(run: "Run", failure: BaseException | None, tally: "Tally", notes: 
     if failure is not None:
         raise failure
     if run.is_out_of_budget:
-        from qwen_cli.output.figures import plain
+        from qwen_cli.cost.figures import plain
 
         notes.report(f"stopped at --max-usd after {plain(tally.usd)} USD{_unsent(run)}")
         return OUT_OF_BUDGET

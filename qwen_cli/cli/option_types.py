@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from qwen_cli.api.endpoint import parse_endpoint
 from qwen_cli.cli.help import source_of
+from qwen_cli.endpoint import parse_endpoint
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.stderr import without_keys
-from qwen_cli.request.inputs import Awaited, decode_text, load_json, load_json_file, load_json_from
-from qwen_cli.request.limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
+from qwen_cli.prompt.files import Awaited, decode_text, load_json, load_json_file, load_json_from
+from qwen_cli.request.field_limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
 FROM_STDIN = "@-"
 """In the place of JSON: it comes from standard input."""
@@ -222,7 +222,7 @@ class Json(Text):
 
     def check(self, found: Any) -> Any:
         """The value; ValueError where the field may not have it."""
-        from qwen_cli.request.checking import check_field
+        from qwen_cli.request.validation import check_field
 
         if found is None:
             raise ValueError("null is not a value: omit the option instead")

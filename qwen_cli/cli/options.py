@@ -11,12 +11,13 @@ from typing import Annotated, Any, NamedTuple
 import click
 import typer
 
-from qwen_cli.api.cache import CacheOptions
-from qwen_cli.api.endpoint import DEFAULT_BASE_URL, SendingOptions
+from qwen_cli.cache import CacheOptions
 from qwen_cli.cli import option_types as types
+from qwen_cli.endpoint import DEFAULT_BASE_URL, SendingOptions
 from qwen_cli.output.stderr import Notes
+from qwen_cli.prompt.messages import PromptOptions
 from qwen_cli.request.body import RequestOptions
-from qwen_cli.request.limits import (
+from qwen_cli.request.field_limits import (
     IMAGE_DETAILS,
     MODEL,
     NAME,
@@ -25,7 +26,6 @@ from qwen_cli.request.limits import (
     STOP_SEQUENCES,
     TOOL_CHOICES,
 )
-from qwen_cli.request.prompt import PromptOptions
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=types.Text())]
 """The operands of a command that takes a prompt."""

@@ -6,23 +6,23 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qwen_cli.api.cache import Cache, open_cache
-from qwen_cli.api.credentials import VARIABLES, Key, find_key
-from qwen_cli.api.dialling import dial_ahead
-from qwen_cli.api.endpoint import Endpoint, parse_endpoint
+from qwen_cli.cache import Cache, open_cache
 from qwen_cli.cli.options import CommonOptions, ShowOptions
+from qwen_cli.connection.dialling import dial_ahead
+from qwen_cli.endpoint import Endpoint, parse_endpoint
 from qwen_cli.errors import InvalidUsage
-from qwen_cli.output.results import Output, saving
+from qwen_cli.key.sources import VARIABLES, Key, find_key
+from qwen_cli.output.result import Output, saving
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import visible_json
+from qwen_cli.prompt.files import Awaited, StandardInput
+from qwen_cli.prompt.messages import STDIN, read_parts
 from qwen_cli.request.body import Body, RequestOptions, as_curl, as_json, build_fields
-from qwen_cli.request.inputs import Awaited, StandardInput
-from qwen_cli.request.prompt import STDIN, read_parts
 
 if TYPE_CHECKING:
-    from qwen_cli.api.checks import Expectation
-    from qwen_cli.api.exchange import Exchange, Outcome
-    from qwen_cli.request.chat import Chat
+    from qwen_cli.answer.verdict import Expectation
+    from qwen_cli.exchange import Exchange, Outcome
+    from qwen_cli.prompt.conversation import Chat
 
 
 class Prepared(NamedTuple):
@@ -48,8 +48,8 @@ class Prepared(NamedTuple):
             yield None
             return
 
-        from qwen_cli.api.client import Client
-        from qwen_cli.api.exchange import Exchange
+        from qwen_cli.connection.client import Client
+        from qwen_cli.exchange import Exchange
 
         notes = self.common.notes
         with saving(save) as keep, Client(self.endpoint, self.key, self.common.sending, notes) as client:
@@ -132,7 +132,7 @@ def expect(
     request: RequestOptions, fields: Mapping[str, Any], show: ShowOptions, *, allow_incomplete: bool
 ) -> "Expectation":
     """What the answer is checked for; InvalidUsage if the schema is not valid."""
-    from qwen_cli.api.checks import Expectation
+    from qwen_cli.answer.verdict import Expectation
 
     if show.wanted != "content" and (show.code or request.choice):
         flag = "--code" if show.code else "--choice"
@@ -141,13 +141,13 @@ def expect(
         )
     find_misfit = find_code = None
     if request.schema is not None:
-        from qwen_cli.api.schemas import compile_schema
+        from qwen_cli.answer.schema import compile_schema
 
         find_misfit = compile_schema(fields["response_format"]["json_schema"]["schema"], request.schema)
     if show.code:
-        from qwen_cli.api import fences
+        from qwen_cli.answer import code_block
 
-        find_code = fences.find_code
+        find_code = code_block.find_code
     return Expectation.of(
         fields,
         wanted=show.wanted,
@@ -161,8 +161,8 @@ def expect(
 def settle(exchange: "Exchange", outcome: "Outcome", *, usage: bool, chat: "Chat | None" = None) -> None:
     """Raise what is wrong with the answer, or add it to the conversation; print the usage of all answers if asked."""
     if usage:
-        from qwen_cli.api.costs import Total
-        from qwen_cli.output.figures import usage_line
+        from qwen_cli.cost.figures import usage_line
+        from qwen_cli.cost.usage import Total
 
         exchange.notes.report(usage_line(Total(outcome.answers).sums, cached=outcome.cached))
     allowed, failure = outcome.judgement.allowed, outcome.judgement.failure
@@ -190,6 +190,6 @@ def open_chat(path: str | None, notes: Notes) -> "AbstractContextManager[Chat | 
     """The conversation that is continued, if any."""
     if path is None:
         return nullcontext()
-    from qwen_cli.request.chat import Chat
+    from qwen_cli.prompt.conversation import Chat
 
     return Chat(path, notes)

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from qwen_cli.api import json_text
-from qwen_cli.api.answer import Delta
-from qwen_cli.api.tool_calls import ToolCall
+from qwen_cli import json_text
+from qwen_cli.answer.completion import Delta
+from qwen_cli.answer.tool_calls import ToolCall
 from qwen_cli.cli.options import ShowOptions
 from qwen_cli.errors import QwenError
-from qwen_cli.output.results import Output, RawOutput, TextOutput
+from qwen_cli.output.result import Output, RawOutput, TextOutput
 from qwen_cli.output.stderr import ReasoningOutput
 from qwen_cli.output.terminal import encode, visible_json
 
 if TYPE_CHECKING:
-    from qwen_cli.api.checks import Expectation
-    from qwen_cli.api.exchange import Outcome
+    from qwen_cli.answer.verdict import Expectation
+    from qwen_cli.exchange import Outcome
 
 
 def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation", show: ShowOptions) -> None:

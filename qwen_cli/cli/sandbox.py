@@ -17,6 +17,6 @@ def sandbox(
     command, the sandbox prints the two variables and serves until interrupted. There is no model: the answer repeats
     the prompt.
     """
-    from qwen_cli.sandbox.process import run
+    from qwen_cli.sandbox.command import run
 
     return run(command or [], faults=fault or [], rate=rate)

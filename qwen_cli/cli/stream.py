@@ -1,7 +1,7 @@
 """`qwen-cli stream`: print the answer as it arrives."""
 
 from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
-from qwen_cli.output.results import open_output
+from qwen_cli.output.result import open_output
 
 
 def stream(
@@ -28,7 +28,7 @@ def stream(
         with prepared.opened(out, save=save) as exchange:
             if exchange is None:
                 return
-            from qwen_cli.api.answer import ChunkReader
+            from qwen_cli.answer.completion import ChunkReader
             from qwen_cli.cli.printing import print_stream, print_tool_calls
 
             expectation = exchange.expectation

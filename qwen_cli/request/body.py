@@ -6,12 +6,12 @@ import re
 import shlex
 from typing import Any, NamedTuple
 
-from qwen_cli.api.credentials import VARIABLES
-from qwen_cli.api.endpoint import Endpoint
-from qwen_cli.api.json_text import encode
+from qwen_cli.endpoint import Endpoint
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.request.inputs import Awaited, load_json_file, read_text
-from qwen_cli.request.limits import MODEL, STOP_SEQUENCES, TOOL_CHOICES
+from qwen_cli.json_text import encode
+from qwen_cli.key.sources import VARIABLES
+from qwen_cli.prompt.files import Awaited, load_json_file, read_text
+from qwen_cli.request.field_limits import MODEL, STOP_SEQUENCES, TOOL_CHOICES
 
 Body = dict[str, Any]
 
@@ -108,7 +108,7 @@ def _schema_format(path: str) -> Any:
 
 
 def _choice_format(choices: list[str]) -> Any:
-    from qwen_cli.api.checks import CHOICE
+    from qwen_cli.answer.verdict import CHOICE
 
     if len(choices) < 2:  # noqa: PLR2004
         raise InvalidUsage("--choice must be given at least twice")

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from qwen_cli.request import limits
+from qwen_cli.request import field_limits
 from qwen_cli.sandbox.completion import COMPLETION_PRICE, NOW, PROMPT_PRICE, Completion
 from qwen_cli.sandbox.incoming import ApiError
 
 Query = Mapping[str, str]
 
 _GROUPINGS = ("day", "model", "day,model")
-_LONGEST = timedelta(hours=limits.PERIOD_HOURS)
+_LONGEST = timedelta(hours=field_limits.PERIOD_HOURS)
 _OPENING_BALANCE = 100
 _PRESENT = datetime.fromtimestamp(NOW, UTC)
 
@@ -70,10 +70,10 @@ class Account:
             "spend": spend,
             "currency": "USD",
             "requests": succeeded,
-            "models": [{"model": limits.MODEL, "spend": spend, "requests": succeeded}] if succeeded else [],
+            "models": [{"model": field_limits.MODEL, "spend": spend, "requests": succeeded}] if succeeded else [],
         }
         if group_by is not None:
-            names = {"day": _PRESENT.date().isoformat(), "model": limits.MODEL}
+            names = {"day": _PRESENT.date().isoformat(), "model": field_limits.MODEL}
             group: dict[str, Any] = {name: names[name] for name in group_by.split(",")}
             requests = {"total": succeeded + failed, "charged": succeeded, "succeeded": succeeded, "failed": failed}
             group |= {"spend": spend, "tokens": tokens, "requests": requests}
@@ -111,11 +111,11 @@ def _moment(name: str, text: str) -> datetime:
 def models(query: Query) -> dict[str, Any]:
     """The body of `GET /v1/models`: the one model, if `id` asks for it, with its price if `include` does."""
     model: dict[str, Any] = {
-        "id": limits.MODEL,
+        "id": field_limits.MODEL,
         "aliases": [],
         "type": "openai/chat-completions",
         "info": {
-            "name": limits.MODEL.removeprefix("alibaba/"),
+            "name": field_limits.MODEL.removeprefix("alibaba/"),
             "developer": "Alibaba Cloud",
             "description": "The sandbox of qwen-cli, not the model.",
             "contextLength": 256_000,
@@ -131,4 +131,4 @@ def models(query: Query) -> dict[str, Any]:
         ]
         model["pricing"] = {"kind": "fixed", "currency": "USD", "units": units}
     wanted = query.get("id")
-    return {"object": "list", "data": [model] if wanted is None or limits.MODEL in wanted.split(",") else []}
+    return {"object": "list", "data": [model] if wanted is None or field_limits.MODEL in wanted.split(",") else []}

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from qwen_cli.api import json_text
-from qwen_cli.request import limits
-from qwen_cli.request.checking import OutsideLimitsError, check_body
+from qwen_cli import json_text
+from qwen_cli.request import field_limits
+from qwen_cli.request.validation import OutsideLimitsError, check_body
 
 
 class ApiError(Exception):
@@ -29,6 +29,8 @@ def parse_request(body: bytes) -> dict[str, Any]:
         check_body(request)
     except OutsideLimitsError as error:
         raise ApiError(400, str(error)) from None
-    if request["model"] != limits.MODEL:
-        raise ApiError(404, f"model: Expected {json.dumps(limits.MODEL)}, Received {json.dumps(request['model'][:60])}")
+    if request["model"] != field_limits.MODEL:
+        raise ApiError(
+            404, f"model: Expected {json.dumps(field_limits.MODEL)}, Received {json.dumps(request['model'][:60])}"
+        )
     return request

@@ -9,7 +9,7 @@ from typing import Any
 
 from qwen_cli.sandbox.incoming import ApiError
 
-_COMMAND = (sys.executable, "-P", "-m", "qwen_cli.sandbox.instance")
+_COMMAND = (sys.executable, "-P", "-m", "qwen_cli.sandbox.schema_instance")
 _SECONDS = 10
 """How long to wait; the search limits its own CPU time to one second."""
 

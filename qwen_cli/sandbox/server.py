@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-from qwen_cli.request import limits
+from qwen_cli.request import field_limits
 from qwen_cli.sandbox.account import Account, models, timestamp
 from qwen_cli.sandbox.completion import Completion, chunks, complete, half, response
 from qwen_cli.sandbox.faults import Fault, FaultSchedule, RateLimit
@@ -241,7 +241,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("x-inference-id", self._request_id())
         client_id = self.headers.get("X-Client-Request-Id", "") if hasattr(self, "headers") else ""
-        if re.fullmatch(limits.REQUEST_ID, client_id):
+        if re.fullmatch(field_limits.REQUEST_ID, client_id):
             self.send_header("x-client-request-id", client_id)
         self.end_headers()
 

@@ -1,0 +1,92 @@
+"""Standard input -> items, read as they come."""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from qwen_cli import json_text
+from qwen_cli.errors import LocalError
+from qwen_cli.prompt.files import MAX_BYTES, decode_text, load_json_from, read_piece
+
+_BLOCK: Final = 1 << 16
+
+
+class Item(NamedTuple):
+    """One of many prompts. `number` counts from 1; `members` is the JSON object on a line of `--jsonl`."""
+
+    number: int
+    text: str
+    members: dict[str, Any] | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip()
+
+    def value(self, name: str) -> str:
+        """The text for a placeholder: the whole item, or that member; LocalError if there is no such member."""
+        if not name:
+            return self.text
+        if self.members is None or name not in self.members:
+            raise LocalError(f"it has no member {name!r}")
+        value = self.members[name]
+        return value if isinstance(value, str) else json_text.encode(value).decode()
+
+
+def parse_item(number: int, data: bytes | None, *, jsonl: bool) -> Item:
+    """Parse an item; LocalError if it is too long (None), not text, or not a JSON object although it should be."""
+    if data is None:
+        raise LocalError(f"it is larger than {MAX_BYTES >> 20} MiB, the limit")
+    text = decode_text(data, "it")
+    item = Item(number, text)
+    if not jsonl or item.is_blank:
+        return item
+    members = load_json_from("it", text)
+    if not isinstance(members, dict):
+        raise LocalError("it is not a JSON object")
+    return item._replace(members=members)
+
+
+def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
+    """Each item as soon as it has arrived, without its separator, which may be missing after the last one.
+
+    None stands for an item larger than `MAX_BYTES`; LocalError if the descriptor cannot be read.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while block := _read_block(descriptor):
+        *ends, start = block.split(separator)
+        for end in ends:
+            size += len(end)
+            yield b"".join([*pieces, end]) if size <= MAX_BYTES else None
+            pieces, size = [], 0
+        size += len(start)
+        if size <= MAX_BYTES:
+            pieces.append(start)
+        else:
+            pieces = []  # skip the rest of it
+    if size:
+        yield b"".join(pieces) if size <= MAX_BYTES else None
+
+
+def _read_block(descriptor: int) -> bytes:
+    try:
+        return read_piece(descriptor, _BLOCK)
+    except OSError as error:
+        raise LocalError(f"cannot read standard input: {error.strerror}") from error
+
+
+def count_items(descriptor: int, separator: bytes) -> int | None:
+    """How many items are left in a regular file; None for anything else, which cannot be read twice."""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        count, last = 0, separator
+        while block := os.pread(descriptor, 1 << 20, position):
+            count += block.count(separator)
+            last = block[-1:]
+            position += len(block)
+    except OSError:
+        return None
+    return count + (last != separator)
