@@ -1,14 +1,27 @@
-"""A call in a thread of its own."""
+"""Threads beside the main one, which alone takes signals: what it must not be killed in, it can put off."""
 
+# The half of `signal` that is built in: the first connection is dialled before there is time to import the rest.
+import _signal  # type: ignore[import-not-found]  # typeshed does not know it
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 
+def start_thread(call: Callable[..., None], *arguments: Any) -> threading.Thread:
+    """Start a daemon thread that takes no signal; RuntimeError if there is no memory for one."""
+    thread = threading.Thread(target=call, args=arguments, daemon=True)
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+    return thread
+
+
 class Background(Generic[T]):
-    """A call that starts at once in a daemon thread, or in this one if there is no memory for another."""
+    """A call that starts at once in a thread of its own, or in this one if there is no memory for another."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
@@ -16,7 +29,7 @@ class Background(Generic[T]):
         self._failure: Exception | None = None
         self._done = threading.Event()
         try:
-            threading.Thread(target=self._run, daemon=True).start()
+            start_thread(self._run)
         except RuntimeError:
             self._run()
 

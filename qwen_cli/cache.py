@@ -6,11 +6,10 @@ An entry is judged like any response when it is read: a damaged one counts as a 
 
 import hashlib
 import os
-from contextlib import suppress
 from typing import NamedTuple
 
 from qwen_cli.errors import InvalidUsage, LocalError
-from qwen_cli.output.file_replacement import AtomicFile
+from qwen_cli.output.file_replacement import check_replaceable, replace_file
 
 
 class CacheOptions(NamedTuple):
@@ -37,17 +36,22 @@ class Cache(NamedTuple):
             raise LocalError(f"cannot read the cache in {self.folder}: {error.strerror}") from error
 
     def keep(self, url: str, body: bytes, response: bytes) -> None:
-        """Keep the response; the folder is created if it is missing."""
+        """Keep the response; to be called from the main thread."""
         path = self._path(url, body)
+        self._make_folder(os.path.dirname(path))
+        replace_file(path, response)
+
+    def check(self) -> None:
+        """LocalError if nothing can be kept, before anything is sent."""
+        self._make_folder(self.folder)
+        check_replaceable(os.path.join(self.folder, "entry"))
+
+    def _make_folder(self, folder: str) -> None:
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            with suppress(FileExistsError):
-                os.mkdir(os.path.dirname(path), mode=0o700)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         except OSError as error:
             raise LocalError(f"cannot write the cache in {self.folder}: {error.strerror}") from error
-        with AtomicFile(path) as file:
-            file.write(response)
-            file.commit()
 
     def _path(self, url: str, body: bytes) -> str:
         digest = hashlib.sha256(url.encode() + b"\n" + body).hexdigest()

@@ -50,6 +50,12 @@ class Endpoint(NamedTuple):
                 advice="use https://, or --no-key for a server that needs none",
             )
 
+    def advice_on_not_found(self, *, has_model: bool) -> str:
+        """What to check after a 404, for a request that names a model or not."""
+        if not urlsplit(self.base_url).path:
+            return f"the base URL has no path: most servers want {self.base_url}/v1"
+        return "check --model and --base-url" if has_model else "check --base-url"
+
     @property
     def chat_url(self) -> str:
         return f"{self.base_url}/chat/completions"
@@ -58,9 +64,9 @@ class Endpoint(NamedTuple):
         """Billing and usage live under /v2, beside the /v1 of the base URL."""
         return f"{self._root}/v2/{path}"
 
-    def models_url(self, query: str) -> str:
-        """The list of models, with prices."""
-        return f"{self._root}/v1/models?{query}"
+    def models_url(self, query: str = "") -> str:
+        """The list of models, with prices where the query asks for them."""
+        return f"{self.base_url}/models" + (f"?{query}" if query else "")
 
     @property
     def _root(self) -> str:

@@ -1,6 +1,7 @@
 """Every failure, with the exit status that scripts rely on.
 
 QwenError
+├── Defect             1  a defect in qwen-cli, or no memory left
 ├── InvalidUsage       2  the command line or a variable is wrong; nothing was sent
 ├── CredentialsError   3  no key, a rejected key, no credit, or no usable keyring
 ├── RefusedError       4  the API refused the request
@@ -14,6 +15,8 @@ QwenError
 An interrupt is not a QwenError: `Killed` carries the signal that the process then dies of.
 """
 
+from qwen_cli import __version__
+
 
 class QwenError(Exception):
     """A failure, reported in one line: `message` is what was wrong, `advice` what to do about it."""
@@ -23,6 +26,25 @@ class QwenError(Exception):
     def __init__(self, message: str, *, advice: str | None = None) -> None:
         super().__init__(message if advice is None else f"{message}; {advice}")
         self.message = message
+
+
+class Defect(QwenError):
+    """What no other class explains: it names the error and its place, since its message could quote a key."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(_describe(error))
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    import sys
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    versions = f"qwen-cli {__version__}, Python {sys.version.partition(' ')[0]}"
+    return f"internal error, please report it: {type(error).__name__}{where} ({versions})"
 
 
 class InvalidUsage(QwenError):

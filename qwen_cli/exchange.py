@@ -1,26 +1,42 @@
-"""One request, from its body to the verdict on its answer, and asking again."""
+"""One request, from its body to the verdict on the answer: cache, send, read, judge, ask again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, Protocol
 
-from qwen_cli.answer.completion import Answer, ChunkReader, Delta, read_completion
-from qwen_cli.answer.verdict import Expectation, Judgement, UnfitAnswer, judge
+from qwen_cli.answer.chunks import BrokenChunk, ChunkReader
+from qwen_cli.answer.completion import Answer, read_completion
+from qwen_cli.answer.message import Delta
+from qwen_cli.answer.server_errors import FieldRefused, refused_field
+from qwen_cli.answer.verdict import Expectation, UnfitAnswer, Verdict, judge
 from qwen_cli.cache import Cache
 from qwen_cli.connection.client import Client
-from qwen_cli.connection.response import Reply
-from qwen_cli.errors import CacheMiss, IncompleteAnswer, LocalError, NetworkError, QwenError
+from qwen_cli.connection.response import MAX_BYTES, Reply, too_large
+from qwen_cli.connection.server_sent_events import Event
+from qwen_cli.errors import CacheMiss, LocalError, NetworkError, QwenError
 from qwen_cli.json_text import encode
+from qwen_cli.output.spinner import waiting
 from qwen_cli.output.stderr import Notes
+from qwen_cli.request.body import Body, without_field
 
-_WAITING = "waiting for the answer"
+
+class Request(NamedTuple):
+    """A body that is ready to be sent, and what is expected of the answer."""
+
+    body: Body
+    expectation: Expectation = Expectation()
+    droppable: Sequence[str] = ()
+    """The fields without which a server that refuses them may be asked once more."""
 
 
 class Outcome(NamedTuple):
     """Every answer to a request, each of them paid for, and the verdict on the last one."""
 
-    answers: list[Answer]
-    judgement: Judgement
+    request: Request
+    answers: Sequence[Answer]
+    verdict: Verdict
+    received: bytes = b""
+    """The last response as it came, unless it was requested as a stream."""
     cached: bool = False
     """Whether the answer came from the cache, and so cost nothing."""
 
@@ -29,110 +45,205 @@ class Outcome(NamedTuple):
         return self.answers[-1]
 
 
-class Exchange(NamedTuple):
-    """A request that is ready to be sent."""
+class Receipt(Protocol):
+    """Where raw responses are kept."""
 
-    client: Client
-    body: dict[str, Any]
-    notes: Notes
-    expectation: Expectation = Expectation()
-    reask: int = 0
-    """How often to ask again if the answer is not what was requested."""
-    save: Callable[[bytes], None] | None = None
-    """Called with each body, or each chunk, as it came."""
-    cache: Cache | None = None
+    def add(self, document: bytes) -> None:
+        """Keep a body, or an event of a stream, as it came."""
 
-    def ask(self) -> Outcome:
-        """Answer from the cache, or send, read and judge; ask again, with what was wrong, as often as allowed."""
-        if recalled := self.recall():
-            return recalled[1]
-        answers: list[Answer] = []
-        messages = self.body["messages"]
-        while True:
-            received = self._receive(self.body | {"messages": messages})
-            answer = read_completion(received)
-            answers.append(answer)
-            judgement = judge(answer, self.expectation)
-            failure = judgement.failure
-            if not isinstance(failure, UnfitAnswer) or len(answers) > self.reask:
-                return Outcome(answers, self.keep(received, judgement))
-            self.notes.note(f"asking again, {len(answers)} of {self.reask}: {failure}")
-            said = [{"role": "assistant", "content": answer.content}] if answer.content else []
-            messages = [
-                *messages,
-                *said,
-                {"role": "user", "content": f"{failure}. Answer again, without that mistake."},
-            ]
 
-    def judged(self, answer: Answer) -> Outcome:
-        """The outcome of an answer that was read elsewhere."""
-        return Outcome([answer], judge(answer, self.expectation))
+class Watch:
+    """What a command sees of a response while it arrives."""
 
-    def recall(self) -> tuple[bytes, Outcome] | None:
-        """The response in the cache, and its outcome; None if the request has to be sent, CacheMiss if it may not be.
+    is_raw = False
+    """Whether all of it is shown, so that no other response can take its place."""
+    keeps_content = True
+    """Whether the content of a stream is needed at its end."""
+    over: Callable[[], None] = staticmethod(lambda: None)
+    """Ends the wait for the answer, before anything is shown."""
 
-        An answer that is not what this command needs counts as a miss.
+    def piece(self, data: bytes) -> None:
+        """A piece of a response that was not requested as a stream."""
+
+    def event(self, data: str) -> None:
+        """The data of an event of a stream, whatever it is."""
+
+    def delta(self, delta: Delta) -> None:
+        """What a chunk adds."""
+
+
+class Service:
+    """Asks one server, or the cache. Any thread may ask; what is to be kept, the main one keeps."""
+
+    def __init__(self, client: Client, notes: Notes, cache: Cache | None = None) -> None:
+        self._client = client
+        self._notes = notes
+        self._cache = cache
+        self._url = client.endpoint.chat_url
+        self._refused: set[str] = set()
+        """The fields that the server has refused so far."""
+
+    def ask(
+        self, request: Request, *, reask: int = 0, watch: Watch | None = None, receipt: Receipt | None = None
+    ) -> Outcome:
+        """Answer from the cache, or send, read and judge; ask again, with what was wrong, up to `reask` times.
+
+        What fails after an answer, or after a part of one, is a failure of the outcome: that was paid for.
         """
-        if self.cache is None:
+        if recalled := self._recall(request, watch, receipt):
+            return recalled
+        answers: list[Answer] = []
+        body = request.body
+        while True:
+            try:
+                answer, received = self._receive(body, request, watch or Watch(), receipt)
+            except QwenError as error:
+                if not answers:
+                    raise
+                return Outcome(request, answers, Verdict("", error))
+            answers.append(answer)
+            for remark in answer.odd:
+                self._notes.detail(f"ignored in the response: {remark}")
+            verdict = judge(answer, request.expectation)
+            failure = verdict.failure
+            if not isinstance(failure, UnfitAnswer) or len(answers) > reask:
+                return Outcome(request, answers, verdict, received)
+            self._notes.note(f"asking again, {len(answers)} of {reask}: {failure}")
+            said = [{"role": "assistant", "content": answer.content}] if answer.content else []
+            correction = {"role": "user", "content": f"{failure}. Answer again, without that mistake."}
+            body = body | {"messages": [*body["messages"], *said, correction]}
+
+    def keep(self, outcome: Outcome) -> Outcome:
+        """Put the response into the cache, if there is one, and nothing is wrong with the answer.
+
+        A full disk is a failure of the verdict, to be raised after the answer has been printed.
+        """
+        if self._cache is not None and outcome.verdict.is_good and not outcome.cached:
+            try:
+                self._cache.keep(self._url, encode(outcome.request.body), outcome.received)
+            except LocalError as error:
+                return outcome._replace(verdict=outcome.verdict._replace(failure=error))
+        return outcome
+
+    def _recall(self, request: Request, watch: Watch | None, receipt: Receipt | None) -> Outcome | None:
+        """The answer from the cache; None if the request has to be sent, CacheMiss if it may not be.
+
+        One that is not what this command needs counts as a miss.
+        """
+        if self._cache is None:
             return None
-        body = self.cache.read(self.client.endpoint.chat_url, encode(self.body))
-        if body is not None:
+        received = self._cache.read(self._url, encode(request.body))
+        if received is not None:
             with suppress(QwenError):
-                outcome = self.judged(read_completion(body))
-                if outcome.judgement.is_good:
-                    if self.save:
-                        self.save(body)
-                    return body, outcome._replace(cached=True)
-        if self.cache.only:
-            message = f"the answer is not in the cache {self.cache.folder}"
+                answer, _ = self._read(Reply([received]), request, Watch(), None)
+                verdict = judge(answer, request.expectation)
+                if verdict.is_good:
+                    if watch:
+                        watch.piece(received)
+                    if receipt:
+                        receipt.add(received)
+                    return Outcome(request, [answer], verdict, received, cached=True)
+        if self._cache.only:
+            message = f"the answer is not in the cache {self._cache.folder}"
             raise CacheMiss(message, advice="run once without --cache-only to record it")
         return None
 
-    def keep(self, received: bytes, judgement: Judgement) -> Judgement:
-        """Put a response into the cache, if there is one, and nothing is wrong with the answer.
-
-        A full disk is a failure of the judgement, raised after the answer has been printed.
-        """
-        if self.cache is not None and judgement.is_good:
+    def _receive(self, body: Body, request: Request, watch: Watch, receipt: Receipt | None) -> tuple[Answer, bytes]:
+        """The answer to a body; where the server refuses a field that can be left out, asked once more without it."""
+        while True:
+            sent, droppable = body, []
+            for field in request.droppable:
+                if field in self._refused:
+                    sent = without_field(sent, field)
+                else:
+                    droppable.append(field)
             try:
-                self.cache.keep(self.client.endpoint.chat_url, encode(self.body), received)
-            except LocalError as error:
-                return judgement._replace(failure=error)
-        return judgement
+                with (
+                    waiting("waiting for the answer", self._notes) as wait,
+                    self._client.post(self._url, encode(sent), droppable=droppable) as reply,
+                ):
+                    watch.over = wait.over
+                    answer, received = self._read(reply, request, watch, receipt)
+                if answer.failure and not (answer.has_arrived or watch.is_raw):
+                    raise refused_field(answer.failure, droppable) or answer.failure
+                return answer, received
+            except FieldRefused as refused:
+                if refused.field not in self._refused:
+                    self._notes.note(f"{refused}; asking again {_INSTEAD[refused.field]}")
+                self._refused.add(refused.field)
 
-    def _receive(self, body: dict[str, Any]) -> bytes:
-        with self.notes.waiting(_WAITING), self._send(body) as reply:
-            received = reply.read()
-        if self.save:
-            self.save(received)
-        return received
+    def _read(self, reply: Reply, request: Request, watch: Watch, receipt: Receipt | None) -> tuple[Answer, bytes]:
+        """The answer in a response of whichever form, and the response as it came if no stream was requested."""
+        is_format_asked = request.expectation.is_format_asked
+        if reply.is_event_stream():
+            is_stream = bool(request.body.get("stream"))
+            keep_content = watch.keeps_content or not is_stream
+            reader = ChunkReader(keep_content=keep_content, is_format_asked=is_format_asked)
+            if is_stream:
+                return self._read_events(reply.events(reply.pieces()), reader, watch, receipt), b""
+            received = bytearray()
+            answer = self._read_events(reply.events(_collected(reply, watch, received)), reader, watch, None)
+        else:
+            received = bytearray()
+            for _ in _collected(reply, watch, received):
+                pass
+            answer = None
+        if receipt:
+            receipt.add(bytes(received))
+        return answer or self._read_body(bytes(received), request, watch), bytes(received)
 
-    def pieces(self) -> Iterator[bytes]:
-        """Send, and yield the body as it arrives."""
-        with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
-            for piece in reply.pieces():
-                wait.over()
-                yield piece
+    def _read_body(self, body: bytes, request: Request, watch: Watch) -> Answer:
+        """The answer in a body that is JSON, also if a stream was requested."""
+        is_stream = bool(request.body.get("stream"))
+        if is_stream and body.strip():
+            watch.event(body.decode(errors="replace").strip())
+        answer = read_completion(body, is_format_asked=request.expectation.is_format_asked)
+        if is_stream:
+            watch.delta(Delta(answer.content, answer.reasoning, answer.refusal))
+        return answer
 
-    def chunks(self, reader: ChunkReader, wanted: Sequence[str]) -> Iterator[tuple[bytes, Delta]]:
-        """Send, and yield each chunk as a line of JSON and a delta; the wait ends with the first text in `wanted`."""
-        with self.notes.waiting(_WAITING) as wait, self._send(self.body) as reply:
-            try:
-                for data in reply.events():
-                    # In an event of several data lines, line breaks can only stand between tokens.
-                    line = data.replace("\n", " ").encode()
-                    if self.save:
-                        self.save(line)
-                    delta = reader.read(data)
-                    if wait.lasts and any(getattr(delta, name, "") for name in wanted):
-                        wait.over()
-                    yield line, delta
-            except (NetworkError, IncompleteAnswer) as error:
-                if reader.is_finished:
-                    self.notes.note(f"the answer is complete, but its usage may be missing: {error}")
-                elif isinstance(error, NetworkError):
-                    raise
-                # Otherwise the verdict will be that the finish reason is missing.
+    def _read_events(
+        self, events: Iterator[Event], reader: ChunkReader, watch: Watch, receipt: Receipt | None
+    ) -> Answer:
+        """The answer in the events of a stream, or as much of it as came before something went wrong."""
+        failure: QwenError | None = None
+        try:
+            for event in events:
+                # In an event of several data lines, line breaks can only stand between tokens.
+                line = event.data.replace("\n", " ")
+                if receipt:
+                    receipt.add(line.encode())
+                watch.event(line)
+                watch.delta(reader.read(event.data, event.type))
+        except LocalError:  # what was received cannot be written
+            raise
+        except (NetworkError, BrokenChunk) as error:
+            if reader.is_finished:
+                self._notes.note(f"the answer is complete, but its usage may be missing: {error}")
+            else:
+                failure = error
+        except QwenError as error:
+            failure = error
+        last, answer = reader.finish()
+        watch.delta(last)
+        answer.failure = failure
+        return answer
 
-    def _send(self, body: dict[str, Any]) -> AbstractContextManager[Reply]:
-        return self.client.post(self.client.endpoint.chat_url, encode(body))
+
+_INSTEAD = {
+    "response_format": "without it: the format is stated in words, too",
+    "tool_choice": "with tool_choice 'auto'",
+}
+
+
+def _collected(reply: Reply, watch: Watch, received: bytearray) -> Iterator[bytes]:
+    """The pieces of a body, which are shown, and kept as far as they can be; ProtocolError if they are too many."""
+    size = 0
+    for piece in reply.pieces():
+        watch.piece(piece)
+        yield piece
+        size += len(piece)
+        if size <= MAX_BYTES:
+            received += piece
+    if size > MAX_BYTES:
+        raise too_large()

@@ -1,10 +1,10 @@
-"""JSON as in RFC 8259, without NaN and infinity. Every error is a ValueError with a message of one line."""
+"""JSON as in RFC 8259. Every error is a ValueError with a message of one line that says where it is. No I/O."""
 
 import json
-import re
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from qwen_cli.output.terminal import encode as to_utf8
+from qwen_cli.text import encode as to_utf8
 
 MAX_DEPTH: Final = 500
 """Nested arrays and objects: more than anybody sends, and few enough for every recursive function."""
@@ -14,40 +14,52 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _integer(digits: str) -> int | float:
+    """Python refuses to read more than 4,300 digits, and no figure has more than a double can hold."""
+    return int(digits) if len(digits) < 4000 else float(digits)  # noqa: PLR2004
+
+
 # `json.loads` with an option creates a decoder for each call, which takes longer than reading a chunk of a stream.
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_STRICT: Final = json.JSONDecoder(parse_constant=_refuse, parse_int=_integer)
+_TOLERANT: Final = json.JSONDecoder(parse_int=_integer)
+
+_WHITESPACE: Final = " \t\r\n"
 
 
-def loads(text: str | bytes) -> Any:
-    """The value of a JSON text, or of its UTF-8 bytes."""
+def loads(text: str | bytes, *, strict: bool = True) -> Any:
+    """The value of a JSON text, or of its UTF-8 bytes; without `strict`, NaN and infinities are numbers too."""
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"it is not UTF-8 at byte {error.start}") from None
     start = len(text) - len(text.lstrip(_WHITESPACE))
-    value, end = load_at(text, start)
+    value, end = load_at(text, start, strict=strict)
     if rest := text[end:].strip(_WHITESPACE):
-        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+        raise ValueError(_unexpected(text, text.rindex(rest)))
     return value
 
 
-_WHITESPACE: Final = " \t\r\n"
-
-
-def load_at(text: str, start: int) -> tuple[Any, int]:
+def load_at(text: str, start: int, *, strict: bool = True) -> tuple[Any, int]:
     """The value that begins at `start`, and where it ends."""
+    decoder = _STRICT if strict else _TOLERANT
     try:
-        value, end = _DECODER.raw_decode(text, start)
+        value, end = decoder.raw_decode(text, start)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    except ValueError as error:
-        if "digits" in str(error):
-            raise ValueError("it contains a number with too many digits") from None
-        raise
+    except json.JSONDecodeError as error:
+        raise ValueError("it ends early" if "Unterminated" in error.msg else _unexpected(text, error.pos)) from None
     if end - start > 2 * MAX_DEPTH and text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
         _check_depth(value)
     return value, end
+
+
+def _unexpected(text: str, position: int) -> str:
+    if not text[position:].strip(_WHITESPACE):
+        return "it ends early" if text.strip(_WHITESPACE) else "it is empty"
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return f"unexpected {text[position]!r} at line {line}, column {column}"
 
 
 def _check_depth(value: Any) -> None:
@@ -60,38 +72,7 @@ def _check_depth(value: Any) -> None:
     raise ValueError("it is nested too deeply")
 
 
-_LEXEME = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\s\[\]{},:"]++|[\[\]{},:]')
-
-
-def reformatted(text: str, *, indent: int | None = None) -> str:
-    """A valid JSON text with other white space: compact, or indented. Numbers stay as they are written."""
-    parts: list[str] = []
-    level = 0
-
-    def break_line() -> None:
-        if indent is not None:
-            parts.append("\n" + " " * (indent * level))
-
-    for match in _LEXEME.finditer(text):
-        lexeme = match[0]
-        if lexeme in "]}":
-            level -= 1
-            if parts[-1] not in ("[", "{"):
-                break_line()
-        elif parts and parts[-1] in ("[", "{"):
-            break_line()
-        # Escapes that JSON does not need are undone.
-        parts.append(json.dumps(json.loads(lexeme), ensure_ascii=False) if "\\" in lexeme else lexeme)
-        if lexeme in "[{":
-            level += 1
-        elif lexeme == ",":
-            break_line()
-        elif lexeme == ":" and indent is not None:
-            parts.append(" ")
-    return "".join(parts)
-
-
-def is_valid(text: str | bytes) -> bool:
+def is_json(text: str) -> bool:
     """Whether it is a JSON text."""
     try:
         loads(text)
@@ -100,15 +81,23 @@ def is_valid(text: str | bytes) -> bool:
     return True
 
 
-def holds_infinity(value: Any) -> bool:
-    """Whether a number was too large for a double, which reads as infinity."""
+def is_finite(value: Any) -> bool:
+    """Whether JSON can hold the value: a number too large for a double reads as infinity."""
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
+
+
+def compact(value: Any) -> str:
+    """The value on one line, with what is not ASCII as it is."""
+    return _COMPACT(value)
+
+
+_COMPACT: Final[Callable[[Any], str]] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def encode(value: Any) -> bytes:
     """Compact JSON in UTF-8, as it is sent; a lone surrogate, which an answer may contain, becomes U+FFFD."""
-    return to_utf8(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return to_utf8(compact(value))

@@ -13,6 +13,7 @@ import click
 
 from qwen_cli.cli import option_types as types
 from qwen_cli.cli.commands import build
+from qwen_cli.cli.help_texts import text_of
 from qwen_cli.cli.options import EXCLUSIVE
 from qwen_cli.request.field_limits import IMAGE_TYPES
 from qwen_cli.sandbox.faults import FAULTS
@@ -125,7 +126,7 @@ def _walk(command: click.Command, parent: click.Context | None, path: str) -> It
     parameters = command.get_params(context)
     options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
     operand = next((p.metavar or "" for p in parameters if isinstance(p, click.Argument)), "")
-    summary, _, details = (command.help or "").partition("\n")
+    summary, _, details = text_of(f"qwen-cli {path}".strip()).partition("\n")
     yield Command(
         path=path,
         summary=summary.rstrip("."),

@@ -1,4 +1,4 @@
-"""Fenced code blocks of Markdown, as CommonMark has them."""
+"""Fenced code blocks of Markdown, as CommonMark has them. No I/O."""
 
 from markdown_it import MarkdownIt
 
@@ -6,7 +6,7 @@ from markdown_it import MarkdownIt
 _MARKDOWN = MarkdownIt("commonmark").disable("inline")
 
 
-def find_code(text: str) -> str | None:
-    """The content of the first fenced code block, with the line ends of CommonMark; None if there is none."""
+def find_code_blocks(text: str) -> list[str]:
+    """The content of each fenced code block, with the line ends of CommonMark."""
     tokens = _MARKDOWN.parse(text.removeprefix("\ufeff"))
-    return next((token.content for token in tokens if token.type == "fence"), None)
+    return [token.content for token in tokens if token.type == "fence"]

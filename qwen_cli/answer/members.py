@@ -1,33 +1,47 @@
-"""Typed access to the JSON that a server sends; ProtocolError names the place of a wrong type. No I/O."""
+"""The JSON that a server sends, whose members may be of any type. No I/O."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_cli import json_text
 from qwen_cli.errors import ProtocolError
+from qwen_cli.text import one_line
 
 JsonObject = dict[str, Any]
 
 
 def parse_object(text: str | bytes, what: str) -> JsonObject:
+    """The object that the text is; ProtocolError, with the beginning of what came, if it is none."""
     try:
-        return as_object(json_text.loads(text), what)
+        value = json_text.loads(text, strict=False)
     except ValueError as error:
-        reason = "empty" if not text.strip() else f"not JSON: {error}"
-        raise ProtocolError(f"{what} is {reason}") from None
-
-
-def as_object(value: Any, where: str) -> JsonObject:
+        raise ProtocolError(f"{what} is not JSON: {error}{quoted(text)}") from None
     if not isinstance(value, dict):
-        raise ProtocolError(f"{where} is not a JSON object but {kind_of(value)}")
+        raise ProtocolError(f"{what} is not a JSON object but {kind_of(value)}")
     return value
 
 
-def member(parent: JsonObject, name: str, kind: type, where: str) -> Any:
-    """The member of that type; None if it is absent or null."""
+def quoted(text: str | bytes, *, max_length: int = 80) -> str:
+    """The beginning of a text as the end of a message, in quotes; nothing of an empty one."""
+    beginning = one_line(text[:1000] if isinstance(text, str) else text[:1000].decode(errors="replace"))
+    if len(beginning) > max_length:
+        beginning = beginning[:max_length].rstrip() + " …"
+    return f': "{beginning}"' if beginning else ""
+
+
+def member(parent: Mapping[str, Any], name: str, kind: type, odd: list[str]) -> Any:
+    """The member of that type; None if it is absent, null or of another type, which is added to `odd`."""
     value = parent.get(name)
     if value is None or isinstance(value, kind):
         return value
-    raise ProtocolError(f"{where}.{name} is not {_KINDS[kind]} but {kind_of(value)}")
+    note_odd(odd, f"{name} is not {_KINDS[kind]} but {kind_of(value)}")
+    return None
+
+
+def note_odd(odd: list[str], remark: str) -> None:
+    """Remember that a member is of an odd type, once."""
+    if remark not in odd:
+        odd.append(remark)
 
 
 _KINDS: dict[type, str] = {

@@ -23,17 +23,72 @@ def compile_schema(schema: dict[str, Any], name: str) -> Callable[[Any], str | N
         raise InvalidUsage(f"{name} cannot be used as a JSON Schema: {error}") from None
 
     def find_misfit(value: Any) -> str | None:
-        if json_text.holds_infinity(value):
+        if not json_text.is_finite(value):
             return "it holds a number that is too large"
         try:
             errors = list(validator.iter_errors(value))
         except ValueError as error:  # nested deeper than the validator goes, or a lone surrogate
             return f"it cannot be checked ({str(error).partition(' in position')[0]})"
-        misfits = [f"{_place(error.instance_path)}: {_shortened(error.message)}" for error in errors[:_MAX_MISFITS]]
+        misfits = [f"{_place(error.instance_path)}: {shortened(error.message)}" for error in errors[:_MAX_MISFITS]]
         rest = [f"and {len(errors) - _MAX_MISFITS} more"] if len(errors) > _MAX_MISFITS else []
         return "; ".join(misfits + rest) or None
 
     return find_misfit
+
+
+def constrains_nothing(schema: dict[str, Any]) -> bool:
+    """Whether every value fits, since no keyword is one of those that say what a value has to be."""
+    return schema.keys().isdisjoint(_CONSTRAINTS)
+
+
+_CONSTRAINTS: Final = frozenset(
+    [
+        "$ref",
+        "$dynamicRef",
+        "$recursiveRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "type",
+        "enum",
+        "const",
+        "properties",
+        "required",
+        "patternProperties",
+        "additionalProperties",
+        "propertyNames",
+        "unevaluatedProperties",
+        "minProperties",
+        "maxProperties",
+        "dependentRequired",
+        "dependentSchemas",
+        "dependencies",
+        "items",
+        "prefixItems",
+        "additionalItems",
+        "contains",
+        "unevaluatedItems",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "format",
+        "extends",
+        "disallow",
+        "divisibleBy",
+    ]
+)
 
 
 def _refuse_to_fetch(uri: str) -> NoReturn:
@@ -46,7 +101,7 @@ def _reason(error: ValidationError) -> str:
         return f"it refers to {missing[1]}, which is not in the file, and nothing is fetched"
     if message.endswith('is not a "regex"'):
         message += " that is supported (look-around and back-references are not)"
-    return f"{_place(error.instance_path)}: {_shortened(message)}"
+    return f"{_place(error.instance_path)}: {shortened(message)}"
 
 
 def _place(path: Iterable[str | int]) -> str:
@@ -54,6 +109,6 @@ def _place(path: Iterable[str | int]) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path) or "the top level"
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
     """Its beginning, which quotes the value, and its end, which says what was expected."""
     return message if len(message) <= _MAX_LENGTH else f"{message[:40]}…{message[-(_MAX_LENGTH - 41) :]}"

@@ -1,24 +1,28 @@
-"""Error responses of the API, in any of their shapes -> one error with its exit status. No I/O."""
+"""Errors in the words of a server, in any of their shapes -> one error with its exit status. No I/O."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 from qwen_cli import json_text
-from qwen_cli.errors import CredentialsError, ProtocolError, QwenError, RefusedError, ServiceError
-from qwen_cli.key.sources import KEYRING
+from qwen_cli.errors import (
+    CredentialsError,
+    IncompleteAnswer,
+    ProtocolError,
+    QwenError,
+    RefusedError,
+    ServiceError,
+)
+from qwen_cli.text import one_line
 
 # The names of http.HTTPStatus, whose package is more than summing up saved responses needs.
-_BAD_REQUEST, _UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND = range(400, 405)
-_CONTENT_TOO_LARGE = 413
-_TOO_MANY_REQUESTS = 429
+_BAD_REQUEST, UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, NOT_FOUND = range(400, 405)
+_UNPROCESSABLE, _INTERNAL = 422, 500
+_REQUEST_TIMEOUT, _CONTENT_TOO_LARGE, _TOO_EARLY, _TOO_MANY_REQUESTS = 408, 413, 425, 429
 
 _TOP_UP = "top up the account; 'qwen-cli cost --balance' says what is left"
-_STORE = "see 'qwen-cli key status', and store a valid key with 'qwen-cli key set'"
-_ADVICE = {
-    _UNAUTHORIZED: _STORE,
+_ADVICE: Mapping[int, str] = {
     _PAYMENT_REQUIRED: _TOP_UP,
-    _NOT_FOUND: "check --base-url",
     _CONTENT_TOO_LARGE: "send a shorter prompt or smaller images",
     _TOO_MANY_REQUESTS: "wait, send fewer requests at once, or raise --retries",
 }
@@ -27,58 +31,103 @@ _LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
 """In the message of a 400 for a `max_tokens` that leaves no room for an answer after the reasoning."""
 
 
-def refusal(
-    status: int, headers: Mapping[str, str], body: bytes, *, key_source: str | None, has_model: bool
-) -> QwenError:
-    """Explain a response other than a success.
+class FieldRefused(RefusedError):
+    """The server does not take `field` of the request, or not its value: without it, it may answer."""
 
-    `headers` are looked up in lower case. `key_source` is the variable that the key was in, `keyring`, or None where no
-    key was sent; `has_model` says whether the request named a model.
+    field = ""
+
+
+_OUT_OF_CREDIT = ("insufficientquota", "arrearage", "billing", "paymentrequired", "insufficientbalance")
+_KINDS: Mapping[type[QwenError], tuple[str, ...]] = {
+    CredentialsError: (
+        *_OUT_OF_CREDIT,
+        *("invalidapikey", "incorrectapikey", "authentication", "unauthenticated", "unauthorized"),
+        *("permission", "accessdenied", "forbidden"),
+    ),
+    IncompleteAnswer: ("datainspectionfailed", "contentfilter", "contentpolicyviolation", "responsibleaipolicy"),
+    ServiceError: (
+        *("servererror", "internal", "overloaded", "engineoverloaded", "ratelimit", "throttling", "toomanyrequests"),
+        *("resourceexhausted", "unavailable", "serviceunavailable", "timeout", "deadlineexceeded", "upstream"),
+    ),
+    RefusedError: (
+        *("invalidrequest", "invalidparameter", "invalidargument", "badrequest", "unprocessable", "unsupported"),
+        *("notfound", "modelnotfound", "contextlengthexceeded"),
+    ),
+}
+"""What the codes of servers begin with, in small letters and digits alone, by what they mean."""
+
+_FIELD_WORDS: Mapping[str, tuple[str, ...]] = {
+    "tool_choice": ("tool_choice", "tool choice"),
+    "response_format": ("response_format", "response format", "json_schema", "json mode", "structured output"),
+}
+"""What a server says of a field that it does not take."""
+
+
+def refusal(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    advice: Mapping[int, str] | None = None,
+    droppable: Collection[str] = (),
+) -> QwenError:
+    """Explain a response other than a success; FieldRefused if it is about one of the `droppable` fields.
+
+    `headers` are looked up in lower case; `advice` is what to do about some statuses.
     """
-    if status < 400:  # noqa: PLR2004
+    if status < _BAD_REQUEST:
         where = headers.get("location")
         return ProtocolError(
             f"the server answered HTTP {status}" + (f", a redirect to {where}" if where else ""),
             advice="redirects are not followed: check --base-url",
         )
     payload = _parse(body)
-    message = _message(payload)
-    advice = _advice(status, message)
-    if status == _UNAUTHORIZED:
-        advice = _key_advice(key_source)
-    elif status == _NOT_FOUND and has_model:
-        advice = "check --model and --base-url"
     request_id = _request_id(payload) or headers.get("x-inference-id")
-    return _error(status, f"HTTP {status}", message, request_id, advice)
+    failure = _error(payload, f"HTTP {status}", status, request_id, advice or {})
+    is_about_fields = status in (_BAD_REQUEST, _UNPROCESSABLE, _INTERNAL)
+    return (is_about_fields and refused_field(failure, droppable)) or failure
 
 
-def _key_advice(source: str | None) -> str:
-    if source is None:
-        return "no key was sent: see 'qwen-cli key status'"
-    if source == KEYRING:
-        return _STORE
-    return f"the key is from {source}: correct it, or unset it to use the key stored by 'qwen-cli key set'"
+def refused_field(failure: QwenError, droppable: Collection[str]) -> FieldRefused | None:
+    """The same failure as one about a field, if its words name one of these."""
+    words = failure.message.lower()
+    for field in () if isinstance(failure, CredentialsError | IncompleteAnswer) else droppable:
+        if any(word in words for word in _FIELD_WORDS[field]):
+            refused = FieldRefused(failure.message)
+            refused.field = field
+            return refused
+    return None
 
 
-def error_within(payload: Mapping[str, Any], what: str) -> QwenError | None:
-    """Explain an error in a body or an event that came with status 200; None if there is none."""
-    is_own = {"message", "statusCode"} <= payload.keys()
-    if not payload.get("error") and not (is_own and (not payload.get("choices") or _status(payload["statusCode"]))):
-        return None
-    inner = payload.get("error")
-    holders = [payload, inner] if isinstance(inner, dict) else [payload]
-    status = next(filter(None, (_status(holder.get(name)) for holder in holders for name in _STATUS_NAMES)), None)
-    what, message = what if status is None else f"{what} {status}", _message(payload)
-    return _error(status, what, message, _request_id(payload), _advice(status, message))
+def error_in(payload: Mapping[str, Any], what: str) -> QwenError | None:
+    """Explain the error that a body or an event with status 200 is or holds; None if there is none."""
+    error = payload.get("error")
+    is_error = any(error.values()) if isinstance(error, dict) else bool(error)
+    has_status = "message" in payload and _status(payload.get("statusCode")) is not None
+    if is_error or has_status or (not payload.get("choices") and _has_words(payload)):
+        return error_event(payload, what)
+    return None
 
 
-def error_in(body: bytes, what: str) -> QwenError | None:
-    """The same for a body that need not be JSON."""
-    payload = _parse(body)
-    return error_within(payload, what) if isinstance(payload, dict) else None
+def _has_words(payload: Mapping[str, Any]) -> bool:
+    return any(payload.get(name) and isinstance(payload[name], str | list) for name in ("message", "msg", "detail"))
 
 
-_STATUS_NAMES = ("statusCode", "status", "code")
+def error_event(payload: Any, what: str) -> QwenError:
+    """Explain what is known to be an error."""
+    status = next(filter(None, (_status(holder.get(name)) for holder, name in _codes(payload))), None)
+    return _error(payload, what if status is None else f"{what} {status}", status, _request_id(payload), {})
+
+
+_CODE_NAMES = ("statusCode", "status", "code", "type", "error_code")
+
+
+def _codes(payload: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Where a status or a code may stand: in the error itself, or in what it is wrapped in."""
+    inner = payload.get("error") if isinstance(payload, dict) else None
+    for holder in (inner, payload):
+        if isinstance(holder, dict):
+            yield from ((holder, name) for name in _CODE_NAMES)
 
 
 def _status(value: Any) -> int | None:
@@ -90,59 +139,103 @@ def _status(value: Any) -> int | None:
     return status if 400 <= status <= 599 else None  # noqa: PLR2004
 
 
-def _error(status: int | None, what: str, message: str, request_id: str | None, advice: str | None) -> QwenError:
+def _error(payload: Any, what: str, status: int | None, request_id: str | None, advice: Mapping[int, str]) -> QwenError:
+    message = _message(payload)
     text = f"{what}: {message}" if message else what
     if request_id:
         text += f" (request {request_id})"
-    return ProtocolError(text) if status is None else _class_of(status)(text, advice=advice)
+    codes = [_plain(holder[name]) for holder, name in _codes(payload) if isinstance(holder.get(name), str)]
+    kind = next((kind for code in codes for kind, names in _KINDS.items() if code.startswith(names)), None)
+    if any(code.startswith(_OUT_OF_CREDIT) for code in codes):
+        return CredentialsError(text, advice=_TOP_UP)
+    # A code says more than 400, which servers use for all kinds of failures; what it says of any other status is more
+    # exact only where it is about the key or the content.
+    if kind is None or not (kind in (CredentialsError, IncompleteAnswer) or status in (None, _BAD_REQUEST)):
+        kind = ProtocolError if status is None else _class_of(status)
+    return kind(text, advice=_advice_for(status, message, advice))
 
 
-def _advice(status: int | None, message: str) -> str | None:
+def _plain(code: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", code.lower())
+
+
+def _advice_for(status: int | None, message: str, advice: Mapping[int, str]) -> str | None:
     """What to do about it, as far as status and message tell."""
     if status == _FORBIDDEN and any(word in message.lower() for word in ("credit", "balance", "fund", "billing")):
         return _TOP_UP
     if status == _BAD_REQUEST and any(words in message for words in _LIMIT_TOO_LOW):
         return "raise --max-tokens or lower --reasoning-effort"
-    return None if status is None else _ADVICE.get(status)
+    return None if status is None else advice.get(status) or _ADVICE.get(status)
 
 
 def _class_of(status: int) -> type[QwenError]:
-    if status in (_UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN):
+    if status in (UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN):
         return CredentialsError
-    if status == _TOO_MANY_REQUESTS or status >= 500:  # noqa: PLR2004
+    if status in (_REQUEST_TIMEOUT, _TOO_EARLY, _TOO_MANY_REQUESTS) or status >= _INTERNAL:
         return ServiceError
     return RefusedError
 
 
+_MAX_TEXT: Final = 300
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+
+
 def _parse(body: bytes) -> Any:
+    """The JSON of a body, or what else it says."""
     try:
-        return json_text.loads(body)
+        return json_text.loads(body, strict=False)
     except ValueError:
-        # Gateways send HTML or nothing; a short plain text is worth quoting.
-        text = body.decode(errors="replace").strip()
-        return text if text and "<" not in text and len(text) <= 300 else None  # noqa: PLR2004
+        return plain_words(body)
+
+
+def plain_words(body: bytes) -> str:
+    """What a body says that is not JSON: a short text, or the title of a page."""
+    text = body.decode(errors="replace").strip()
+    if text.startswith("<"):
+        from html import unescape
+
+        title = _TITLE.search(text)
+        return one_line(unescape(title[1])) if title else ""
+    return text[:_MAX_TEXT] if text.isprintable() or "\ufffd" not in text else ""
 
 
 def _message(payload: Any) -> str:
-    """The message, which may be a string, an array or an object, and stand under `error` or alone."""
+    """The server's own words, wherever they stand."""
     try:
         return _text(payload)
     except RecursionError:
         return ""
 
 
+_NAMES = ("message", "msg", "error", "detail", "details", "error_message", "error_msg", "title")
+
+
 def _text(payload: Any) -> str:
     if isinstance(payload, dict):
-        return next(filter(None, (_quoted(payload.get(name)) for name in ("message", "error", "detail"))), "")
+        words = next(filter(None, (_quoted(payload.get(name)) for name in _NAMES)), "")
+        metadata = payload.get("metadata")
+        raw = _raw(metadata.get("raw")) if isinstance(metadata, dict) else ""
+        return ": ".join(filter(None, (words, raw if raw not in words else "")))
     if isinstance(payload, list):
         return "; ".join(filter(None, map(_quoted, payload)))
-    return payload if isinstance(payload, str) else ""
+    return payload.strip() if isinstance(payload, str) else ""
+
+
+def _raw(raw: Any) -> str:
+    """The words of the server behind a gateway, which may be JSON within a string."""
+    if isinstance(raw, str) and raw.lstrip().startswith(("{", "[")):
+        try:
+            return _quoted(json_text.loads(raw, strict=False))
+        except ValueError:
+            return raw
+    return _quoted(raw)
 
 
 def _quoted(item: Any) -> str:
-    return _text(item) or (json.dumps(item, ensure_ascii=False) if item else "")
+    return _text(item) or (json_text.compact(item) if item else "")
 
 
 def _request_id(payload: Any) -> str | None:
-    found = payload.get("requestId") if isinstance(payload, dict) else None
-    return found if isinstance(found, str) else None
+    holders = (payload, payload.get("error")) if isinstance(payload, dict) else ()
+    ids = (holder.get(name) for holder in holders if isinstance(holder, dict) for name in ("requestId", "request_id"))
+    return next((each for each in ids if isinstance(each, str) and each), None)

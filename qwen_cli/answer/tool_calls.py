@@ -1,14 +1,13 @@
 """Tool calls: reading them, joining their fragments, and whether they are those that were requested. No I/O."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from qwen_cli import json_text
-from qwen_cli.answer.members import JsonObject, as_object, member
+from qwen_cli.answer.members import member, note_odd
 from qwen_cli.errors import ProtocolError, QwenError
-from qwen_cli.output.terminal import visible_json
+from qwen_cli.text import visible_json
 
 
 class ToolCall(NamedTuple):
@@ -18,24 +17,24 @@ class ToolCall(NamedTuple):
     name: str
     arguments: str
 
+    def completed(self) -> "ToolCall":
+        """The call, once all of it has come: without arguments, they are an empty object."""
+        return self if self.arguments.strip() else self._replace(arguments="{}")
+
+    def as_object(self) -> dict[str, Any]:
+        """Id, name and arguments, these as a string if they are not valid JSON."""
+        arguments: Any = self.arguments
+        try:
+            parsed = json_text.loads(arguments)
+        except ValueError:
+            pass
+        else:
+            arguments = parsed if json_text.is_finite(parsed) else arguments
+        return {"id": self.id, "name": self.name, "arguments": arguments}
+
     def as_json(self) -> str:
-        """One line: `{"id":…,"name":…,"arguments":…}`, with the arguments as a string if they are not valid JSON."""
-        arguments = _compact(self.arguments) or _dumps(self.arguments)
-        return visible_json(f'{{"id":{_dumps(self.id)},"name":{_dumps(self.name)},"arguments":{arguments}}}')
-
-
-def _dumps(value: str | None) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _compact(text: str) -> str | None:
-    """A JSON text on one line; None if it is invalid, or holds a number that reads as infinity."""
-    try:
-        if json_text.holds_infinity(json_text.loads(text)):
-            return None
-    except ValueError:
-        return None
-    return json_text.reformatted(text)
+        """One line: `{"id":…,"name":…,"arguments":…}`."""
+        return visible_json(json_text.compact(self.as_object()))
 
 
 @dataclass
@@ -54,9 +53,8 @@ class CallReader:
     def __init__(self) -> None:
         self._calls: list[_OpenCall] = []
 
-    def read(self, number: Any, part: ToolCall) -> None:
-        """Add a fragment to the call that it continues, or begin another; ProtocolError if `number` is not an index."""
-        index = _small_number(number)
+    def read(self, index: int | None, part: ToolCall) -> None:
+        """Add a fragment to the call that it continues, or begin another."""
         last = next((call for call in reversed(self._calls) if index in (None, call.index)), None)
         if last is not None and _continues(last, index, part):
             last.id = last.id or part.id
@@ -70,15 +68,7 @@ class CallReader:
     def finish(self) -> list[ToolCall]:
         """The calls in the order of their indexes; those of the same index as they came."""
         calls = sorted(self._calls, key=lambda call: call.index)
-        return [ToolCall(call.id, call.name, "".join(call.arguments)) for call in calls]
-
-
-def _small_number(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10_000:  # noqa: PLR2004
-        raise ProtocolError("the index of a tool call is out of range")
-    return int(value)
+        return [ToolCall(call.id, call.name, "".join(call.arguments)).completed() for call in calls]
 
 
 def _continues(call: _OpenCall, index: int | None, part: ToolCall) -> bool:
@@ -94,30 +84,27 @@ def _continues(call: _OpenCall, index: int | None, part: ToolCall) -> bool:
     return not (is_named_again and has_other_id)
 
 
-def calls_in(message: JsonObject, where: str) -> Iterator[tuple[Any, ToolCall]]:
-    """The tool calls of a message, or the fragments in a delta, each with its `index`, unchecked.
-
-    The input of a custom call stands for its arguments.
-    """
-    for number, value in enumerate(member(message, "tool_calls", list, where) or ()):
-        place = f"{where}.tool_calls[{number}]"
-        call = as_object(value, place)
-        function = member(call, "function", dict, place) or {}
-        custom = member(call, "custom", dict, place) or {}
-        name = member(function or custom, "name", str, place) or ""
-        arguments = member(function, "arguments", str, place) or member(custom, "input", str, place) or ""
-        yield call.get("index"), ToolCall(member(call, "id", str, place) or None, name, arguments)
-    if function := member(message, "function_call", dict, where):  # what tool calls were called before
-        place = f"{where}.function_call"
-        name = member(function, "name", str, place) or ""
-        yield 0, ToolCall(None, name, member(function, "arguments", str, place) or "")
+def calls_in(message: Mapping[str, Any], odd: list[str]) -> Iterator[tuple[int | None, ToolCall]]:
+    """The tool calls of a message, or the fragments in a delta, each with its index, if it has one."""
+    for call in member(message, "tool_calls", list, odd) or ():
+        if not isinstance(call, dict):
+            note_odd(odd, "a tool call is not an object")
+            continue
+        function = member(call, "function", dict, odd) or {}
+        arguments = function.get("arguments") or ""
+        if not isinstance(arguments, str):
+            arguments = json_text.compact(arguments)
+        index = call.get("index")
+        is_index = isinstance(index, int) and not isinstance(index, bool)
+        name = member(function, "name", str, odd) or ""
+        yield index if is_index else None, ToolCall(member(call, "id", str, odd) or None, name, arguments)
 
 
 def check_tool_choice(calls: Sequence[ToolCall], choice: Any) -> QwenError | None:
     """Check the calls against the `tool_choice` of the request: any call, or calls of one function only."""
     name = None
     if isinstance(choice, dict):
-        function = choice.get(str(choice.get("type")))
+        function = choice.get("function")
         name = function.get("name") if isinstance(function, dict) else None
     if name is None and choice != "required":
         return None

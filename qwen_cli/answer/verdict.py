@@ -1,15 +1,17 @@
 """What is expected of an answer, and the verdict on it. No I/O.
 
 The one place where an answer is judged, for every command: first whether it is complete, then whether it is what was
-requested. Validators and Markdown parsers take time to import: whoever makes an `Expectation` passes them in.
+requested. It is read tolerantly and checked strictly. A validator takes time to import: whoever makes an `Expectation`
+passes it in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from qwen_cli import json_text
+from qwen_cli.answer.choice import find_choice, no_choice
 from qwen_cli.answer.completion import Answer
-from qwen_cli.answer.members import kind_of
+from qwen_cli.answer.members import kind_of, quoted
 from qwen_cli.answer.tool_calls import check_tool_choice
 from qwen_cli.errors import IncompleteAnswer, ProtocolError, QwenError
 
@@ -28,37 +30,44 @@ class Expectation(NamedTuple):
     find_misfit: Callable[[Any], str | None] | None = None
     """How a JSON value does not fit the schema; None if it fits."""
     choices: Sequence[str] = ()
-    find_code: Callable[[str], str | None] | None = None
-    """The code in the content, which is printed instead of it; None if there is none."""
+    code: bool = False
+    """Whether the first code block is printed instead of the content."""
     tool_choice: Any = None
     allow_incomplete: bool = False
 
     @property
+    def is_format_asked(self) -> bool:
+        """Whether the content has to be of some form, and is printed without what surrounds it."""
+        return self.wanted == "content" and bool(self.json_format or self.choices)
+
+    @property
     def selects(self) -> bool:
-        """Whether only a part of the content is printed, which takes all of it to find."""
-        return bool(self.choices or self.find_code)
+        """Whether only a part of the content is printed."""
+        return bool(self.choices or self.code)
 
     @property
     def needs_content(self) -> bool:
-        """Whether the content has to be kept until it is complete."""
-        return self.wanted == "content" and bool(self.selects or self.json_format)
+        """Whether all of the content is needed to know what of it is printed."""
+        return self.is_format_asked or (self.wanted == "content" and self.code)
 
     @classmethod
-    def of(cls, request: Mapping[str, Any], **others: Any) -> "Expectation":
+    def of(cls, body: Mapping[str, Any], **others: Any) -> "Expectation":
         """What the request body asks for, and the other fields."""
-        response_format = request.get("response_format")
+        response_format = body.get("response_format")
         kind = response_format.get("type") if isinstance(response_format, dict) else None
         json_format = kind if kind in ("json_object", "json_schema") else None
-        return cls(json_format=json_format, tool_choice=request.get("tool_choice"), **others)
+        return cls(json_format=json_format, tool_choice=body.get("tool_choice"), **others)
 
 
-class Judgement(NamedTuple):
+class Verdict(NamedTuple):
     """The text to print of an answer, and what is wrong with it."""
 
     text: str
     failure: QwenError | None = None
     allowed: IncompleteAnswer | None = None
     """Why the answer is incomplete, if that is allowed."""
+    value: Any = None
+    """The JSON that the text is, where a format was asked for."""
 
     @property
     def is_good(self) -> bool:
@@ -66,40 +75,39 @@ class Judgement(NamedTuple):
         return self.failure is None and self.allowed is None
 
 
-def judge(answer: Answer, expectation: Expectation) -> Judgement:
-    text: str = getattr(answer, expectation.wanted, "")
-    unfit = None
-    if expectation.choices:
-        text, unfit = _select(find_choice(text, expectation.choices), _no_choice(expectation.choices))
-    elif expectation.find_code:
-        text, unfit = _select(expectation.find_code(text), "the answer has no fenced code block")
-    failure = _incomplete(answer, expectation.wanted) or _lacks(answer, expectation)
+def judge(answer: Answer, expectation: Expectation) -> Verdict:
+    """Hold an answer against what is expected of it."""
+    verdict = _fitting(answer, expectation)
+    failure = answer.failure or _incomplete(answer, expectation.wanted) or _lacks(answer, expectation)
     if isinstance(failure, IncompleteAnswer) and expectation.allow_incomplete:
-        return Judgement(text, unfit, failure)
-    return Judgement(text, failure or unfit or _misfit(text, answer, expectation))
+        is_format = expectation.json_format is not None and not expectation.choices
+        return verdict._replace(allowed=failure, failure=None if is_format else verdict.failure)
+    return verdict._replace(failure=failure or verdict.failure)
 
 
-def _select(found: str | None, otherwise: str) -> tuple[str, UnfitAnswer | None]:
-    return ("", UnfitAnswer(otherwise)) if found is None else (found, None)
+_COMPLETE: Final = ("stop", "tool_calls", "function_call", "eos", "eos_token", "end_turn", "stop_sequence")
+_CUT: Final = ("length", "max_tokens", "model_length")
 
 
 def _incomplete(answer: Answer, wanted: str) -> IncompleteAnswer | None:
     if answer.refusal:
         return IncompleteAnswer(f"the model refused: {answer.refusal}")
+    reason = None if answer.finish_reason is None else answer.finish_reason.strip().lower()
+    if answer.is_still_thinking and reason not in _CUT:
+        return IncompleteAnswer("the answer is incomplete: its reasoning never ended")
+    if reason in _COMPLETE:
+        return None
     advice = None
-    match answer.finish_reason:
-        case "stop" | "tool_calls" | "function_call":
-            return None
-        case "length":
-            before = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted}"
-            reason, advice = f"it reached the token limit{before}", "raise --max-tokens"
-        case "content_filter":
-            reason = "the content filter cut it"
-        case None:
-            reason = "it ended without a finish reason"
-        case other:
-            reason = f"its finish reason is '{other}'"
-    return IncompleteAnswer(f"the answer is incomplete: {reason}", advice=advice)
+    if reason in _CUT:
+        before = "" if wanted in answer.has or wanted == "calls" else f" before any {wanted}"
+        why, advice = f"it reached the token limit{before}", "raise --max-tokens"
+    elif reason == "content_filter":
+        why = "the content filter cut it"
+    elif reason is None:
+        why = "it ended without a finish reason"
+    else:
+        why = f"its finish reason is '{answer.finish_reason}'"
+    return IncompleteAnswer(f"the answer is incomplete: {why}", advice=advice)
 
 
 def _lacks(answer: Answer, expectation: Expectation) -> QwenError | None:
@@ -109,59 +117,56 @@ def _lacks(answer: Answer, expectation: Expectation) -> QwenError | None:
         return failure
     if wanted == "calls":
         return None if answer.tool_calls else ProtocolError("the answer has no tool calls")
-    if wanted not in answer.has and not (answer.tool_calls and wanted == "content"):
-        return IncompleteAnswer(f"the answer has no {wanted}")
-    return None
-
-
-def _misfit(text: str, answer: Answer, expectation: Expectation) -> UnfitAnswer | None:
-    """How the text is not the JSON that was requested; a tool call may take its place."""
-    kind = expectation.json_format
-    if kind is None or expectation.choices or expectation.wanted != "content" or (answer.tool_calls and not text):
+    if wanted in answer.has or (answer.tool_calls and wanted == "content"):
         return None
+    if odd := next((remark for remark in answer.odd if remark.startswith(("content", "reasoning", "a part"))), None):
+        return ProtocolError(f"the answer has no {wanted}: {odd}")
+    return IncompleteAnswer(f"the answer has no {wanted}")
+
+
+def _fitting(answer: Answer, expectation: Expectation) -> Verdict:
+    """The part of the answer that is printed; a tool call may take the place of the JSON that was requested."""
+    text: str = getattr(answer, expectation.wanted, "")
+    if expectation.wanted != "content" or not expectation.needs_content:
+        return Verdict(text)
+    if expectation.code:
+        blocks = _code_blocks(text)
+        return Verdict(blocks[0]) if blocks else Verdict("", UnfitAnswer("the answer has no fenced code block"))
+    if answer.tool_calls and not text.strip() and not expectation.choices:
+        return Verdict(text)
+    found = _find_json(text)
+    if expectation.choices:
+        choice = find_choice(text, found.value, expectation.choices)
+        message = no_choice(expectation.choices) + quoted(text)
+        return Verdict("", UnfitAnswer(message)) if choice is None else Verdict(choice, value=choice)
+    return found._replace(failure=found.failure or _misfit(found.value, expectation))
+
+
+def _find_json(content: str) -> Verdict:
+    """The JSON that the content is, or that its only code block is."""
     try:
-        value = json_text.loads(text)
+        return Verdict(content, value=json_text.loads(content))
     except ValueError as error:
-        return UnfitAnswer(f"the answer is not JSON, although {kind} was requested: {error}")
-    if kind == "json_object" and not isinstance(value, dict):
-        return UnfitAnswer(f"the answer is not a JSON object but {kind_of(value)}, although json_object was requested")
+        reason = error
+    if "```" in content or "~~~" in content:
+        blocks = _code_blocks(content)
+        if len(blocks) == 1:
+            try:
+                return Verdict(blocks[0], value=json_text.loads(blocks[0]))
+            except ValueError as error:
+                reason = error
+    return Verdict(content, UnfitAnswer(f"the answer is not JSON: {reason}{quoted(content)}"))
+
+
+def _code_blocks(content: str) -> list[str]:
+    from qwen_cli.answer.code_block import find_code_blocks
+
+    return find_code_blocks(content)
+
+
+def _misfit(value: Any, expectation: Expectation) -> UnfitAnswer | None:
+    """How a JSON value is not what was requested."""
+    if expectation.json_format == "json_object" and not isinstance(value, dict):
+        return UnfitAnswer(f"the answer is not a JSON object but {kind_of(value)}")
     misfit = expectation.find_misfit and expectation.find_misfit(value)
     return UnfitAnswer(f"the answer does not fit the schema: {misfit}") if misfit else None
-
-
-CHOICE: Final = "choice"
-"""The property that holds the choice in the JSON that is requested."""
-
-_AROUND: Final = " \t\r\n.\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
-"""Characters that may surround a bare word."""
-
-
-def find_choice(content: str, choices: Sequence[str]) -> str | None:
-    """The choice in the content: in the JSON that was requested, or a bare word.
-
-    If none is spelled exactly like it, the only one that differs in nothing but case counts.
-    """
-    word = content.strip()
-    try:
-        value = json_text.loads(content)
-    except ValueError:
-        pass
-    else:
-        chosen = value.get(CHOICE) if isinstance(value, dict) else value
-        if isinstance(chosen, str):
-            word = chosen
-    for candidate in (word, word.strip(_AROUND)):
-        if candidate in choices:
-            return candidate
-        alike = [choice for choice in choices if choice.casefold() == candidate.casefold()]
-        if len(alike) == 1:
-            return alike[0]
-    return None
-
-
-def _no_choice(choices: Sequence[str]) -> str:
-    listed = ", ".join(choices[:_MAX_LISTED]) + (", …" if len(choices) > _MAX_LISTED else "")
-    return f"the answer is none of the choices: {listed}"
-
-
-_MAX_LISTED: Final = 10

@@ -1,7 +1,7 @@
 """`qwen-cli ask`: print the answer."""
 
-from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
-from qwen_cli.output.result import open_output
+from qwen_cli.cli.option_groups import CommonOptions, ShowOptions, Words
+from qwen_cli.output.result import open_output, saving
 
 
 def ask(
@@ -16,21 +16,20 @@ def ask(
     output: str | None = None,
     save: str | None = None,
 ) -> None:
-    """Print the answer once it is complete.
+    """Print the answer once it is complete."""
+    from qwen_cli.cli import preparing
+    from qwen_cli.cli.printing import print_outcome
 
-    The prompt is made of --prompt-file, each -f FILE, standard input and the words, with blank lines between them. A
-    '-' stands for standard input.
-    """
-    from qwen_cli.cli.prepare import open_chat, prepare, require_different_files, settle
-
-    require_different_files(output=output, save=save, chat=chat)
-    with open_chat(chat, common.notes) as conversation, open_output(output) as out:
-        prepared = prepare(words, common, show=show, allow_incomplete=allow_incomplete, chat=conversation)
-        with prepared.opened(out, reask=reask, save=save) as exchange:
-            if exchange is None:
-                return
-            from qwen_cli.cli.printing import print_outcome
-
-            outcome = exchange.ask()
-            print_outcome(outcome, out, exchange.expectation, show)
-            settle(exchange, outcome, usage=usage, chat=conversation)
+    preparing.require_different_files(output=output, save=save, chat=chat)
+    with preparing.open_chat(chat, common) as conversation, open_output(output) as out, saving(save) as receipt:
+        draft = preparing.draft_request(common, show=show, allow_incomplete=allow_incomplete)
+        prompt = preparing.begin_prompt(words, common, conversation)
+        if common.is_preview:
+            preparing.print_preview(draft, prompt, common, out, conversation)
+            return
+        with preparing.open_service(common) as service:
+            messages = preparing.await_messages(prompt, common.notes, conversation)
+            outcome = service.keep(service.ask(draft.request(messages), reask=reask, receipt=receipt))
+            print_outcome(outcome, out, show)
+            preparing.settle(outcome, common.notes, usage=usage)
+            preparing.continue_chat(conversation, messages, outcome)

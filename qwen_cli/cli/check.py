@@ -5,12 +5,13 @@ from typing import Annotated
 import click
 import typer
 
-from qwen_cli.cli.option_types import Text
-from qwen_cli.cli.options import CommonOptions, variable
+from qwen_cli.answer.choice import NO, YES
+from qwen_cli.cli.option_groups import CommonOptions
+from qwen_cli.cli.option_types import Text, is_from_variable
+from qwen_cli.cli.options import variable
 from qwen_cli.errors import InvalidUsage
-from qwen_cli.output.result import open_output
+from qwen_cli.output.result import open_output, saving
 
-YES, NO = "yes", "no"
 STATUS_OF_NO = 10
 
 
@@ -22,26 +23,31 @@ def check(
     usage: bool = False,
     save: str | None = None,
 ) -> int:
-    """Answer yes or no with the exit status.
-
-    The status is 0 for yes and 10 for no; anything else is a failure. Nothing is printed. The question is made like the
-    prompt of 'qwen-cli ask'.
-    """
-    from qwen_cli.cli.prepare import prepare, settle
+    """Answer yes or no with the exit status."""
+    from qwen_cli.cli import preparing
 
     _refuse_previews_by_variable(click.get_current_context())
-    common = common._replace(request=common.request._replace(choice=[YES, NO]))
-    with open_output(None) as out, prepare(words, common).opened(out, reask=reask, save=save) as exchange:
-        if exchange is None:
+    common = asking_yes_or_no(common)
+    with open_output(None) as out, saving(save) as receipt:
+        draft = preparing.draft_request(common)
+        prompt = preparing.begin_prompt(words, common)
+        if common.is_preview:
+            preparing.print_preview(draft, prompt, common, out)
             return 0
-        outcome = exchange.ask()
-        settle(exchange, outcome, usage=usage)
-    return 0 if outcome.judgement.text == YES else STATUS_OF_NO
+        with preparing.open_service(common) as service:
+            request = draft.request(preparing.await_messages(prompt, common.notes))
+            outcome = service.keep(service.ask(request, reask=reask, receipt=receipt))
+            preparing.settle(outcome, common.notes, usage=usage)
+    return 0 if outcome.verdict.text == YES else STATUS_OF_NO
+
+
+def asking_yes_or_no(common: CommonOptions) -> CommonOptions:
+    """The options for a question that is answered by yes or no."""
+    return common._replace(request=common.request._replace(choice=[YES, NO]))
 
 
 def _refuse_previews_by_variable(context: click.Context) -> None:
     """InvalidUsage if a variable asks for a preview, whose status 0 a script would read as yes."""
     for name in ("dry_run", "curl"):
-        is_from_variable = context.get_parameter_source(name) is click.core.ParameterSource.ENVIRONMENT
-        if is_from_variable and context.params[name]:
+        if is_from_variable(name, context) and context.params[name]:
             raise InvalidUsage(f"{variable(name)} is set, and 'check' answers with its status", advice="unset it")

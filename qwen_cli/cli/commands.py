@@ -13,8 +13,10 @@ from typer.core import TyperGroup
 from qwen_cli import __version__
 from qwen_cli.cli import help as help_text
 from qwen_cli.cli.option_groups import gathering
+from qwen_cli.cli.suggestions import explain, no_such_command
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.result import standard_output
+from qwen_cli.prompt.standard_input import standard_input
 
 Table: TypeAlias = Mapping[str, Any]
 """Name -> module and function of a command, or the table of a group of them."""
@@ -29,9 +31,6 @@ COMMANDS: Table = {
     "key": {"set": "key.set_key", "status": "key.show_status", "delete": "key.delete_key"},
     "sandbox": "sandbox.sandbox",
 }
-
-SUMMARIES = {"key": "Store, check or delete the API key."}
-"""What a group of commands is for; a command says so itself."""
 
 
 def _load(place: str) -> Callable[..., int | None]:
@@ -58,7 +57,7 @@ class Commands(help_text.WritingHelp, TyperGroup):
         if entry is None:
             return None
         if isinstance(entry, Mapping):
-            return Commands(entry, name=cmd_name, help=SUMMARIES[cmd_name])
+            return Commands(entry, name=cmd_name)
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         settings = help_text.CONTEXT_SETTINGS | {"allow_interspersed_args": cmd_name != "sandbox"}
         app.command(cmd_name, cls=help_text.Command, context_settings=settings)(gathering(_load(entry)))
@@ -68,14 +67,13 @@ class Commands(help_text.WritingHelp, TyperGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.table and not args[0].startswith("-"):
-            raise help_text.no_such_command(args, list(self.table), ctx)
+            raise no_such_command(args, list(self.table), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [
-            (name, SUMMARIES.get(name) or (_load(entry).__doc__ or "").partition("\n")[0])
-            for name, entry in self.table.items()
-        ]
+        from qwen_cli.cli.help_texts import summary_of
+
+        rows = [(name, summary_of(f"{ctx.command_path} {name}")) for name in self.table]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -96,11 +94,12 @@ def build() -> Commands:
         callback=show_version,
         help="Show the version and exit.",
     )
-    return Commands(COMMANDS, name="qwen-cli", help="Ask a language model from the command line.", params=[version])
+    return Commands(COMMANDS, name="qwen-cli", params=[version])
 
 
 def run_command(arguments: Sequence[str]) -> int:
     """Parse and run; return the exit status, or raise what `main` turns into one."""
+    standard_input.reset()
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:
@@ -113,5 +112,5 @@ def run_command(arguments: Sequence[str]) -> int:
             click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.ClickException as error:
-        raise InvalidUsage(help_text.explain(error)) from error
+        raise InvalidUsage(explain(error)) from error
     return status or 0

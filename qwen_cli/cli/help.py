@@ -1,16 +1,12 @@
 """How help and usage errors read: options in groups, plain text, one line where it fits."""
 
-import os
-import shlex
-from collections.abc import Iterable
-from difflib import get_close_matches
-from inspect import cleandoc
 from textwrap import fill
 from typing import Any, Final
 
 import click
 from typer.core import TyperCommand
 
+from qwen_cli.cli.suggestions import suggestion
 from qwen_cli.output.result import standard_output
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 200}
@@ -24,19 +20,21 @@ class WritingHelp(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            hint = _suggestion(error.option_name, written, ctx)
+            hint = suggestion(error.option_name, written, ctx)
             name = error.option_name.rstrip()
             raise click.UsageError(f"no such option: {name}{hint and '; ' + hint}", ctx) from error
         except click.BadOptionUsage as error:
             error.ctx = ctx  # Click leaves it out, and with it the name of the command
             raise
 
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- Click's
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from qwen_cli.cli.help_texts import text_of
+
         # Click would break the lines at the hyphens of commands and options.
         indent = " " * (formatter.current_indent + formatter.indent_increment)
-        for paragraph in cleandoc(self.help or "").split("\n\n"):
+        for paragraph in text_of(ctx.command_path).split("\n\n"):
             text = fill(
-                paragraph,
+                " ".join(paragraph.split()),
                 formatter.width,
                 initial_indent=indent,
                 subsequent_indent=indent,
@@ -52,7 +50,7 @@ class WritingHelp(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's examples and what else its help ends with, as they are: nothing is filled or cut."""
-        from qwen_cli.cli.examples import EXAMPLES, FOOTERS
+        from qwen_cli.cli.help_texts import EXAMPLES, FOOTERS
 
         if lines := EXAMPLES.get(ctx.command_path):
             formatter.write("\nExamples:\n")
@@ -107,82 +105,3 @@ def _short_flags(option: click.Option, flags: str) -> str:
     if not option.secondary_opts:
         return flags
     return f"--[no-]{option.opts[-1].removeprefix('--')}"
-
-
-def no_such_command(words: list[str], known: list[str], context: click.Context) -> click.UsageError:
-    name = words[0]
-    close = get_close_matches(name, known, n=1)
-    is_prose = len(name.split()) > 1 or (not close and words[1:] not in ([], ["--help"]))
-    if context.parent is None and is_prose:
-        suggestion = shlex.join(["qwen-cli", "ask", *words])
-        return click.UsageError(f"no such command; did you mean: {suggestion}", context)
-    if f"--{name}" in _flags(context.command.get_params(context)):
-        hint = f"did you mean --{name}?"
-    elif close:
-        hint = f"did you mean {close[0]}?"
-    else:
-        hint = f"the commands are {', '.join(known)}"
-        if context.parent is None and words[1:] != ["--help"]:
-            hint += f"; to use it as a prompt: {shlex.join(['qwen-cli', 'ask', name])}"
-    return click.UsageError(f"no such command: {name}; {hint}", context)
-
-
-def explain(error: click.ClickException) -> str:
-    """One line that names the flag or variable, what was wrong with it, and where help is."""
-    message = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    if isinstance(error, click.BadParameter) and error.param is not None and context is not None:
-        is_switch = isinstance(error.param, click.Option) and error.param.is_flag
-        reason = "set it to 1 or 0" if is_switch else error.message.rstrip(".")
-        message = f"{source_of(error.param, context)}: {reason}"
-    elif isinstance(error, click.BadOptionUsage) and context is not None:
-        parameters = context.command.get_params(context)
-        option = next(parameter for parameter in parameters if error.option_name in _flags([parameter]))
-        is_switch = isinstance(option, click.Option) and option.is_flag
-        message = f"{max(option.opts, key=len)}: {'it takes no value' if is_switch else 'its value is missing'}"
-    help_of = context.command_path if context is not None else "qwen-cli"
-    return f"{message} (see '{help_of} --help')"
-
-
-def source_of(parameter: click.Parameter, context: click.Context) -> str:
-    """What the user wrote: the variable, or the flag's longest name."""
-    is_from_variable = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.ENVIRONMENT
-    if is_from_variable and isinstance(parameter.envvar, list):
-        return str(next(name for name in parameter.envvar if os.environ.get(name)))
-    if isinstance(parameter, click.Option):
-        return max(parameter.opts, key=len)
-    return parameter.human_readable_name
-
-
-def _suggestion(name: str, arguments: list[str], context: click.Context) -> str:
-    """What to do about an option that does not exist; `name` is the beginning of one of the arguments."""
-    from qwen_cli.cli.options import NOT_TAKEN, OPTIONS
-
-    for option, reason in NOT_TAKEN.get(context.info_name or "", {}).items():
-        if name in OPTIONS[option].param_decls:
-            return reason
-    parameters = context.command.get_params(context)
-    if any(isinstance(parameter, click.Argument) for parameter in parameters):
-        is_prose = any(" " in argument for argument in arguments if argument.startswith(name) and "=" not in argument)
-        if is_prose or not name.lstrip("-")[:1].isalpha():
-            return "put -- before a prompt that begins with '-'"
-    program = context.find_root()
-    command = name.removeprefix("--")
-    if isinstance(program.command, click.Group) and command in program.command.list_commands(program):
-        return f"did you mean '{program.command_path} {command}'?"
-    if name in _flags(program.command.get_params(program)):
-        return f"did you mean '{program.command_path} {name}'?"
-    if isinstance(context.command, click.Group) and (owner := _command_with(name, context.command, context)):
-        return f"put it after the command: {context.command_path} {owner} {name}"
-    close = get_close_matches(name, [flag for flag in _flags(parameters) if flag.startswith("--")], n=1)
-    return f"did you mean {close[0]}?" if close else ""
-
-
-def _command_with(flag: str, group: click.Group, context: click.Context) -> str | None:
-    """The first command of the group that has that option."""
-    commands = ((name, group.get_command(context, name)) for name in group.list_commands(context))
-    return next((name for name, command in commands if command and flag in _flags(command.get_params(context))), None)
-
-
-def _flags(parameters: Iterable[click.Parameter]) -> list[str]:
-    return [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]

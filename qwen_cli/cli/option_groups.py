@@ -1,18 +1,88 @@
-"""Groups of options as parameters: spread into the flat signature that Typer reads, gathered again on the call."""
+"""Groups of options as parameters: spread into the flat signature that Typer reads, gathered again on the call.
+
+A command takes an option as a parameter of its name in `OPTIONS`. What several commands pass on together is a group: a
+named tuple (a frozen dataclass takes four times as long to make at every start) that stands where its values are used.
+"""
 
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import click
+import typer
 
+from qwen_cli.cache import CacheOptions
+from qwen_cli.cli.option_types import Text
 from qwen_cli.cli.options import EXCLUSIVE, NOT_TAKEN, OPTIONS, VARIABLE_PREFIX
+from qwen_cli.endpoint import SendingOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.stderr import Notes
+from qwen_cli.prompt.messages import PromptOptions
+from qwen_cli.request.body import RequestOptions
 
 R = TypeVar("R")
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=Text())]
+"""The operands of a command that takes a prompt."""
+
+
+class CommonOptions(NamedTuple):
+    """What every command that makes a request takes."""
+
+    prompt: PromptOptions
+    request: RequestOptions
+    caching: CacheOptions
+    sending: SendingOptions
+    verbose: bool = False
+    quiet: bool = False
+    dry_run: bool = False
+    curl: bool = False
+
+    @property
+    def notes(self) -> Notes:
+        return Notes(quiet=self.quiet, verbose=self.verbose)
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the request is printed instead of sent."""
+        return self.dry_run or self.curl
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a request may be sent at all."""
+        return not (self.is_preview or self.caching.cache_only)
+
+
+class ManyOptions(NamedTuple):
+    """What every command takes that asks about the items of standard input."""
+
+    parallel: int = 8
+    null: bool = False
+    jsonl: bool = False
+    fail_fast: bool = False
+    max_usd: float | None = None
+
+
+class ShowOptions(NamedTuple):
+    """What of an answer is printed."""
+
+    show: str | None = None
+    reasoning: bool = False
+    code: bool = False
+    no_newline: bool = False
+
+    @property
+    def both(self) -> bool:
+        return self.show == "both"
+
+    @property
+    def wanted(self) -> str:
+        """What standard output is for: `content`, `reasoning` or `calls`."""
+        if self.reasoning:
+            return "reasoning"
+        return self.show if self.show in ("reasoning", "calls") else "content"
 
 
 def gathering(command: Callable[..., R]) -> Callable[..., R]:
@@ -26,7 +96,7 @@ def gathering(command: Callable[..., R]) -> Callable[..., R]:
         note_unknown_variables(Notes(quiet=values.get("quiet", False)))
         return _gathered(command, values)
 
-    gather.__name__, gather.__doc__ = command.__name__, command.__doc__
+    gather.__name__ = command.__name__
     gather.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # inspect.signature looks at it
         [parameter for parameter in parameters if parameter.name not in not_taken]
     )

@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
-from qwen_cli.cli.help import source_of
 from qwen_cli.endpoint import parse_endpoint
-from qwen_cli.errors import InvalidUsage
-from qwen_cli.output.stderr import without_keys
-from qwen_cli.prompt.files import Awaited, decode_text, load_json, load_json_file, load_json_from
+from qwen_cli.errors import InvalidUsage, LocalError
+from qwen_cli.key.redaction import without_keys
+from qwen_cli.output.stderr import Notes
+from qwen_cli.prompt.files import decode_text, load_json, load_json_file, load_json_from, read_part
+from qwen_cli.prompt.standard_input import STDIN, standard_input
+from qwen_cli.request.body import NamedSchema
 from qwen_cli.request.field_limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
 FROM_STDIN = "@-"
@@ -50,6 +52,20 @@ class OneValue(click.ParamType, ABC):  # type: ignore[type-arg]  # generic in ne
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         return self.metavar
+
+
+def source_of(parameter: click.Parameter, context: click.Context) -> str:
+    """What the user wrote: the variable, or the flag's longest name."""
+    if is_from_variable(parameter.name or "", context) and isinstance(parameter.envvar, list):
+        return str(next(name for name in parameter.envvar if os.environ.get(name)))
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return parameter.human_readable_name
+
+
+def is_from_variable(name: str, context: click.Context) -> bool:
+    """Whether the value of that parameter was given by an environment variable."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.ENVIRONMENT
 
 
 class Text(OneValue):
@@ -103,6 +119,23 @@ class Path(OneValue):
         if not text:
             raise ValueError("a file name cannot be empty")
         return text
+
+
+class TextOfFile(Path):
+    """A file's name, in whose place its text is handed on, without its final newline."""
+
+    def parse(self, text: str) -> str:
+        return read_part(super().parse(text))
+
+
+class PromptFile(Path):
+    """The same for a file that may be a program: the line that names its interpreter is left out."""
+
+    def parse(self, text: str) -> str:
+        if text == STDIN:
+            raise ValueError("it takes the name of a file (-f - is standard input)")
+        prompt = read_part(super().parse(text))
+        return prompt.partition("\n")[2] if prompt.startswith("#!") else prompt
 
 
 class Choice(OneValue):
@@ -198,17 +231,19 @@ class Json(Text):
         self.names = names
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        def check(found: Any) -> Any:
-            with self.naming(param, ctx):
-                return self.check(found)
-
         text = str(value)
+        if not text.startswith("@"):
+            return super().convert(value, param, ctx)
         if text == FROM_STDIN:
-            flag = max(param.opts, key=len) if param else self.field
-            return Awaited(flag, lambda awaited: check(load_json_from("standard input", awaited)))
-        if text.startswith("@"):
-            return check(load_json_file(text[1:]))
-        return super().convert(value, param, ctx)
+            standard_input.claim(max(param.opts, key=len) if param else self.field)
+            notes = Notes(quiet=bool(ctx and ctx.params.get("quiet")))
+            source = "standard input"
+            found = load_json_from(source, standard_input.read(notes.note))
+        else:
+            source = text[1:]
+            found = load_json_file(source)
+        with self.naming(param, ctx):
+            return self.check(found, source)
 
     def parse(self, text: str) -> Any:
         if text in self.words or (self.names and re.fullmatch(self.names, text)):
@@ -218,16 +253,48 @@ class Json(Text):
         except ValueError as error:
             other = f"neither {', '.join(self.words)} nor" if self.words else "not"
             raise ValueError(f"{quoted(text)} is {other} JSON, @FILE or {FROM_STDIN} ({error})") from None
-        return self.check(found)
+        return self.check(found, "")
 
-    def check(self, found: Any) -> Any:
-        """The value; ValueError where the field may not have it."""
+    def check(self, found: Any, source: str) -> Any:
+        """The value, which came from that file, if any; ValueError where the field may not have it."""
         from qwen_cli.request.validation import check_field
 
         if found is None:
             raise ValueError("null is not a value: omit the option instead")
         check_field(self.field, found)
         return found
+
+
+class Schema(Json):
+    """The JSON Schema of the answer, as a file's name, JSON text, `@FILE` or `@-`."""
+
+    def __init__(self) -> None:
+        super().__init__("response_format")
+        self.metavar = "FILE|JSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(value)
+        is_file = bool(text) and not text.lstrip().startswith(("{", "@"))
+        return super().convert(f"@{text}" if is_file else text, param, ctx)
+
+    def check(self, found: Any, source: str) -> NamedSchema:
+        if isinstance(found, dict):
+            return named_schema(found, source)
+        if source:
+            raise LocalError(f"{source} is not a JSON schema: it must be an object")
+        raise ValueError("a JSON schema must be an object")
+
+
+def named_schema(found: dict[str, Any], source: str) -> NamedSchema:
+    """The schema, without what the API wraps it in, by a name that the API takes: its own, its title, or its file's."""
+    found = found["json_schema"] if isinstance(found.get("json_schema"), dict) else found
+    names: list[Any] = [os.path.basename(source).partition(".")[0]]
+    if isinstance(found.get("schema"), dict) and found.keys() <= {"name", "schema", "strict", "description"}:
+        names.insert(0, found.get("name"))
+        found = found["schema"]
+    names.insert(0, found.get("title"))
+    fitting = (re.sub(r"[^a-zA-Z0-9_-]+", "_", name).strip("_")[:64] for name in names if isinstance(name, str))
+    return NamedSchema(next(filter(None, fitting), "schema"), source or "the schema", found)
 
 
 class LogitBias(Json):

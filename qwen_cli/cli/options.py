@@ -1,22 +1,13 @@
-"""Every option, declared once: flag, variable, limits, help.
-
-A command takes an option as a parameter of that name. What several commands pass on together is a group: a named tuple
-(a frozen dataclass takes four times as long to make at every start) that stands where its values are used. `OPTIONS`
-says how each of these parameters and fields is given on the command line.
-"""
+"""Every option, declared once: flag, variable, limits, help."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
 import click
 import typer
 
-from qwen_cli.cache import CacheOptions
 from qwen_cli.cli import option_types as types
-from qwen_cli.endpoint import DEFAULT_BASE_URL, SendingOptions
-from qwen_cli.output.stderr import Notes
-from qwen_cli.prompt.messages import PromptOptions
-from qwen_cli.request.body import RequestOptions
+from qwen_cli.endpoint import DEFAULT_BASE_URL
 from qwen_cli.request.field_limits import (
     IMAGE_DETAILS,
     MODEL,
@@ -26,57 +17,6 @@ from qwen_cli.request.field_limits import (
     STOP_SEQUENCES,
     TOOL_CHOICES,
 )
-
-Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=types.Text())]
-"""The operands of a command that takes a prompt."""
-
-
-class CommonOptions(NamedTuple):
-    """What every command that makes a request takes."""
-
-    prompt: PromptOptions
-    request: RequestOptions
-    caching: CacheOptions
-    sending: SendingOptions
-    verbose: bool = False
-    quiet: bool = False
-    dry_run: bool = False
-    curl: bool = False
-
-    @property
-    def notes(self) -> Notes:
-        return Notes(quiet=self.quiet, verbose=self.verbose)
-
-    @property
-    def is_preview(self) -> bool:
-        """Whether the request is printed instead of sent."""
-        return self.dry_run or self.curl
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether a request may be sent at all."""
-        return not (self.is_preview or self.caching.cache_only)
-
-
-class ShowOptions(NamedTuple):
-    """What of an answer is printed."""
-
-    show: str | None = None
-    reasoning: bool = False
-    code: bool = False
-    no_newline: bool = False
-
-    @property
-    def both(self) -> bool:
-        return self.show == "both"
-
-    @property
-    def wanted(self) -> str:
-        """What standard output is for: `content`, `reasoning` or `calls`."""
-        if self.reasoning:
-            return "reasoning"
-        return self.show if self.show in ("reasoning", "calls") else "content"
-
 
 VARIABLE_PREFIX = "QWEN_CLI_"
 
@@ -93,6 +33,7 @@ def _option(
     default: str | None = None,
     variables: tuple[str, ...] = (),
     from_variable: bool = True,
+    is_eager: bool = False,
 ) -> Any:
     """Declare an option; its variable follows from its long flag.
 
@@ -105,6 +46,7 @@ def _option(
         *flags,
         help=f"{help} [default: {default}]" if default else help,
         click_type=type,
+        is_eager=is_eager,
         envvar=[*own, *variables] or None,
         show_default=False,
         show_envvar=False,
@@ -155,10 +97,10 @@ OPTIONS: Mapping[str, Any] = {
     **_panel(
         "Prompt",
         file=_option("-f", "--file", type=types.Path(), help="Add FILE to the prompt (repeatable)"),
-        prompt_file=_option("--prompt-file", type=types.Path(), help="Read the prompt from FILE; skip a #! line"),
+        prompt_file=_option("--prompt-file", type=types.PromptFile(), help="Read the prompt from FILE; skip a #! line"),
         no_stdin=_option("-n", "--no-stdin", help="Do not read standard input"),
         system=_option("-s", "--system", type=types.Text(), help="Add a system message"),
-        system_file=_option("--system-file", type=types.Path(), help="Read the system message from FILE"),
+        system_file=_option("--system-file", type=types.TextOfFile(), help="Read the system message from FILE"),
         image=_option("-i", "--image", type=types.Path("image"), help="Add a JPEG, PNG, GIF or WEBP (repeatable)"),
         image_detail=_option(
             "--image-detail", type=types.Choice(IMAGE_DETAILS), help="Set how closely images are examined"
@@ -187,7 +129,7 @@ OPTIONS: Mapping[str, Any] = {
             type=types.Json("response_format", RESPONSE_FORMATS),
             help="Set the format of the answer",
         ),
-        schema=_option("--schema", type=types.Path("json"), help="Require JSON that fits this schema"),
+        schema=_option("--schema", type=types.Schema(), help="Require JSON that fits this schema"),
         choice=_option(
             "--choice", from_variable=False, type=types.Text(), help="Require one of these answers (repeatable)"
         ),
@@ -199,7 +141,9 @@ OPTIONS: Mapping[str, Any] = {
             "--parallel-tool-calls/--no-parallel-tool-calls", help="Allow several tool calls at once"
         ),
         prediction=_option("--prediction", type=types.Text(), help="Send the expected answer, for speed"),
-        prediction_file=_option("--prediction-file", type=types.Path(), help="Read the expected answer from FILE"),
+        prediction_file=_option(
+            "--prediction-file", type=types.TextOfFile(), help="Read the expected answer from a file"
+        ),
         include_usage=_option("--include-usage/--no-include-usage", help="Request usage in streams", default="yes"),
         field=_option("-F", "--field", type=types.Field(), help="Set another field, JSON or text (repeatable)"),
     ),
@@ -224,7 +168,7 @@ OPTIONS: Mapping[str, Any] = {
         output=_option("-o", "--output", type=types.Path(), help="Write to FILE once the result is complete"),
         save=_option("--save", type=types.Path(), help="Also write the raw response to FILE"),
         verbose=_option("-v", "--verbose", help="Print request, status, ids and timings"),
-        quiet=_option("-q", "--quiet", help="Print no notes and no progress"),
+        quiet=_option("-q", "--quiet", is_eager=True, help="Print no notes and no progress"),
     ),
     **_panel(
         "Sending",

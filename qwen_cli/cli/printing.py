@@ -1,80 +1,137 @@
 """Answers on their way to an output: content, reasoning, tool calls, JSON."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import json
+from typing import Self
 
 from qwen_cli import json_text
-from qwen_cli.answer.completion import Delta
-from qwen_cli.answer.tool_calls import ToolCall
-from qwen_cli.cli.options import ShowOptions
-from qwen_cli.errors import QwenError
+from qwen_cli.answer.message import Delta
+from qwen_cli.answer.verdict import Expectation
+from qwen_cli.cli.option_groups import ShowOptions
+from qwen_cli.exchange import Outcome, Watch
 from qwen_cli.output.result import Output, RawOutput, TextOutput
 from qwen_cli.output.stderr import ReasoningOutput
-from qwen_cli.output.terminal import encode, visible_json
-
-if TYPE_CHECKING:
-    from qwen_cli.answer.verdict import Expectation
-    from qwen_cli.exchange import Outcome
+from qwen_cli.text import encode, visible, visible_json
 
 
-def print_outcome(outcome: "Outcome", output: Output, expectation: "Expectation", show: ShowOptions) -> None:
-    """Print the text of a complete answer, then its tool calls, one per line."""
+def result_text(outcome: Outcome, show: ShowOptions) -> str:
+    """The text of an answer, then its tool calls, one per line; what is not empty ends with one newline."""
+    text = outcome.verdict.text
+    if not show.no_newline:
+        text = text.rstrip("\n")
+        text += "\n" if text else ""
+    calls = _call_lines(outcome, show)
+    if calls and text and not text.endswith("\n"):
+        text += "\n"
+    return text + calls
+
+
+def _call_lines(outcome: Outcome, show: ShowOptions) -> str:
+    """The tool calls, a line each, where they are wanted or stand for the content."""
+    if show.wanted == "reasoning" or outcome.request.expectation.selects:
+        return ""
+    return "".join(f"{call.as_json()}\n" for call in outcome.answer.tool_calls)
+
+
+def print_outcome(outcome: Outcome, output: Output, show: ShowOptions) -> None:
+    """Print a whole answer."""
     if show.both:
         beside = ReasoningOutput()
         beside.write(outcome.answer.reasoning)
         beside.end()
-    text = TextOutput(output, end_line=not show.no_newline)
-    text.write(outcome.judgement.text)
-    text.end()
-    print_tool_calls([] if expectation.selects else outcome.answer.tool_calls, text, show)
+    text = result_text(outcome, show)
+    if text:
+        output.write(encode(visible(text) if output.terminal else text), is_last=True)
 
 
-def print_stream(
-    deltas: Iterable[Delta], output: Output, show: ShowOptions, *, is_held_back: bool = False
-) -> TextOutput:
-    """Print the wanted text piece by piece, or none yet; the rest follows even when the stream breaks off."""
-    text = TextOutput(output, end_line=not show.no_newline)
-    beside = ReasoningOutput()
-    wanted = "" if is_held_back else show.wanted
-    try:
-        for delta in deltas:
-            if show.both:
-                beside.write(delta.reasoning)
-            if piece := getattr(delta, wanted, ""):
-                beside.end()
-                text.write(piece)
-                text.flush()
-    finally:
-        beside.end()
-        text.end()
-        text.flush()
-    return text
+class PrintedStream(Watch):
+    """Prints the wanted text piece by piece, or nothing before its end where all of it is needed to know what to print.
 
-
-def print_tool_calls(calls: Sequence[ToolCall], text: TextOutput, show: ShowOptions) -> None:
-    """Print the tool calls, a line each, where they are wanted or stand for the content."""
-    if show.wanted != "reasoning":
-        for call in calls:
-            text.line(call.as_json())
-    text.flush()
-
-
-def print_json(pieces: Iterable[bytes], output: Output, *, pretty: bool) -> None:
-    """Pass the body through as it comes, or indented once it is complete; what is not JSON passes unchanged.
-
-    It ends with one newline, whether or not the server sent any.
+    What has arrived is printed even when the stream breaks off.
     """
-    raw = RawOutput(output, escape=visible_json)
+
+    def __init__(self, output: Output, show: ShowOptions, expectation: Expectation, *, keeps_content: bool) -> None:
+        self._text = TextOutput(output, end_line=not show.no_newline)
+        self._beside = ReasoningOutput()
+        self._show = show
+        self._is_held_back = expectation.needs_content
+        self.keeps_content = keeps_content or self._is_held_back
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._beside.end()
+        if kind is not None:
+            self._text.end()
+            self._text.flush()
+
+    def delta(self, delta: Delta) -> None:
+        if self._show.both and delta.reasoning:
+            self.over()
+            self._beside.write(delta.reasoning)
+        wanted = "" if self._is_held_back else self._show.wanted
+        if piece := getattr(delta, wanted, ""):
+            self.over()
+            self._beside.end()
+            self._text.write(piece)
+            self._text.flush()
+
+    def end(self, outcome: Outcome) -> None:
+        """Print what is left: the text that was held back, the tool calls, the last newline."""
+        if self._is_held_back:
+            self._text.write(outcome.verdict.text)
+        for line in _call_lines(outcome, self._show).splitlines():
+            self._text.line(line)
+        self._text.end()
+        self._text.flush(is_last=True)
+
+
+class PrintedBody(Watch):
+    """Passes a body through as it comes, or indented once it is complete; what is not JSON passes unchanged."""
+
+    is_raw = True
+
+    def __init__(self, output: Output, *, pretty: bool) -> None:
+        self._raw = RawOutput(output, escape=visible_json)
+        self._body: bytearray | None = bytearray() if pretty else None
+
+    def piece(self, data: bytes) -> None:
+        if self._body is not None:
+            self._body += data
+        elif data:
+            self.over()
+            self._raw.write(data)
+
+    def end(self) -> None:
+        """Print what is left, and one newline, whether or not the server sent any."""
+        self.over()
+        if self._body is not None:
+            self._raw.write(indented(bytes(self._body)))
+        self._raw.end_line()
+
+
+class PrintedEvents(Watch):
+    """Prints the data of each event of a stream, on a line of its own."""
+
+    is_raw = True
+
+    def __init__(self, output: Output, *, pretty: bool, keeps_content: bool) -> None:
+        self._output = output
+        self._pretty = pretty
+        self.keeps_content = keeps_content
+
+    def event(self, data: str) -> None:
+        self.over()
+        line = encode(data)
+        raw = RawOutput(self._output, escape=visible_json)
+        raw.write(indented(line) if self._pretty else line)
+        raw.end_line(is_last=False)
+
+
+def indented(body: bytes) -> bytes:
+    """JSON with a line for each of its values; anything else as it is."""
     try:
-        for piece in _indented(b"".join(pieces)) if pretty else pieces:
-            raw.write(piece)
-    except QwenError:
-        raw.end()
-        raise
-    raw.end_line()
-
-
-def _indented(body: bytes) -> Iterable[bytes]:
-    if json_text.is_valid(body):
-        body = encode(json_text.reformatted(body.decode("utf-8-sig"), indent=2))
-    return [body]
+        value = json_text.loads(body, strict=False)
+    except ValueError:
+        return body
+    return encode(json.dumps(value, ensure_ascii=False, indent=2))

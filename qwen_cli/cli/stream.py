@@ -1,7 +1,7 @@
 """`qwen-cli stream`: print the answer as it arrives."""
 
-from qwen_cli.cli.options import CommonOptions, ShowOptions, Words
-from qwen_cli.output.result import open_output
+from qwen_cli.cli.option_groups import CommonOptions, ShowOptions, Words
+from qwen_cli.output.result import open_output, saving
 
 
 def stream(
@@ -15,32 +15,23 @@ def stream(
     output: str | None = None,
     save: str | None = None,
 ) -> None:
-    """Print the answer as it arrives.
+    """Print the answer as it arrives."""
+    from qwen_cli.cli import preparing
 
-    The prompt is made of --prompt-file, each -f FILE, standard input and the words, with blank lines between them. A
-    '-' stands for standard input.
-    """
-    from qwen_cli.cli.prepare import open_chat, prepare, require_different_files, settle
+    preparing.require_different_files(output=output, save=save, chat=chat)
+    with preparing.open_chat(chat, common) as conversation, open_output(output) as out, saving(save) as receipt:
+        draft = preparing.draft_request(common, stream=True, show=show, allow_incomplete=allow_incomplete)
+        prompt = preparing.begin_prompt(words, common, conversation)
+        if common.is_preview:
+            preparing.print_preview(draft, prompt, common, out, conversation)
+            return
+        with preparing.open_service(common) as service:
+            from qwen_cli.cli.printing import PrintedStream
 
-    require_different_files(output=output, save=save, chat=chat)
-    with open_chat(chat, common.notes) as conversation, open_output(output) as out:
-        prepared = prepare(words, common, stream=True, show=show, allow_incomplete=allow_incomplete, chat=conversation)
-        with prepared.opened(out, save=save) as exchange:
-            if exchange is None:
-                return
-            from qwen_cli.answer.completion import ChunkReader
-            from qwen_cli.cli.printing import print_stream, print_tool_calls
-
-            expectation = exchange.expectation
-            reader = ChunkReader(keep_content=expectation.needs_content or conversation is not None)
-            wanted = ["content", "reasoning"] if show.both else [show.wanted]
-            deltas = (delta for _, delta in exchange.chunks(reader, wanted))
-            text = print_stream(deltas, out, show, is_held_back=expectation.selects)
-            outcome = exchange.judged(reader.finish())
-            if expectation.selects:
-                text.write(outcome.judgement.text)
-                text.end()
-                text.flush()
-            else:
-                print_tool_calls(outcome.answer.tool_calls, text, show)
-            settle(exchange, outcome, usage=usage, chat=conversation)
+            messages = preparing.await_messages(prompt, common.notes, conversation)
+            printed = PrintedStream(out, show, draft.expectation, keeps_content=conversation is not None)
+            with printed:
+                outcome = service.ask(draft.request(messages), watch=printed, receipt=receipt)
+            printed.end(outcome)
+            preparing.settle(outcome, common.notes, usage=usage)
+            preparing.continue_chat(conversation, messages, outcome)

@@ -1,21 +1,22 @@
 """Send requests, and retry what cost nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Final, Self
 
 from qwen_cli import __version__
-from qwen_cli.answer.server_errors import refusal
+from qwen_cli.answer.server_errors import NOT_FOUND, UNAUTHORIZED, FieldRefused, refusal
 from qwen_cli.connection import network_failures, retries
 from qwen_cli.connection.certificates import trust
+from qwen_cli.connection.decompression import ENCODINGS, decoded
 from qwen_cli.connection.lean_httpx import httpx
-from qwen_cli.connection.network_backend import Backend
-from qwen_cli.connection.proxies import find_proxy, host_and_port
+from qwen_cli.connection.network_backend import Backend, note_parser
+from qwen_cli.connection.proxies import Proxy, find_proxy
 from qwen_cli.connection.response import Reply
 from qwen_cli.endpoint import Endpoint, SendingOptions
-from qwen_cli.errors import InvalidUsage, QwenError
-from qwen_cli.key.sources import Key
+from qwen_cli.errors import CredentialsError, IncompleteAnswer, InvalidUsage, QwenError
+from qwen_cli.key.sources import Key, advice_on_rejection
 from qwen_cli.output.stderr import Notes
 
 _MAX_ERROR_BYTES: Final = 64 << 10
@@ -24,6 +25,9 @@ _MAX_ERROR_SECONDS: Final = 1.5
 
 _KEEP_ALIVE: Final = 15.0
 """Seconds that an idle connection is kept open."""
+
+_MAX_REPLACED: Final = 20
+"""Kept connections that one request may find closed before that counts as a failure."""
 
 
 class Client:
@@ -44,17 +48,18 @@ class Client:
         self._sending = sending
         self._notes = notes
         proxy = find_proxy(endpoint)
-        self._proxy = proxy and host_and_port(proxy)
-        self._key_source = key and key.source
-        headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": "gzip, deflate"}
+        self._proxy = proxy and proxy.name
+        self._advice = {UNAUTHORIZED: advice_on_rejection(key)}
+        headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": ENCODINGS}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.secret}"
         if sending.request_id is not None:
             headers["X-Client-Request-Id"] = sending.request_id
+        self._transport = _transport(endpoint, proxy, max_connections)
         self._http = httpx.Client(
             headers=headers,
             timeout=httpx.Timeout(sending.timeout, connect=sending.connect_timeout, pool=None),
-            transport=_transport(endpoint, proxy, max_connections),
+            transport=self._transport,
             trust_env=False,
         )
 
@@ -64,61 +69,62 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         self._http.close()
 
-    def post(self, url: str, body: bytes) -> AbstractContextManager[Reply]:
-        return self._open("POST", url, body)
+    def post(self, url: str, body: bytes, *, droppable: Collection[str] = ()) -> AbstractContextManager[Reply]:
+        """Send a body; FieldRefused if the server does not take one of the `droppable` fields."""
+        return self._open("POST", url, body, droppable)
 
     def get(self, url: str) -> AbstractContextManager[Reply]:
-        return self._open("GET", url, None)
+        return self._open("GET", url, None, ())
 
     @contextmanager
-    def _open(self, method: str, url: str, body: bytes | None) -> Iterator[Reply]:
+    def _open(self, method: str, url: str, body: bytes | None, droppable: Collection[str]) -> Iterator[Reply]:
         started = time.monotonic()
-        response = self._send(method, url, body)
+        response = self._send(method, url, body, droppable)
         try:
-            yield Reply(response, self._proxy)
+            yield Reply(_body(response, self._proxy), response.headers.get("content-type", ""))
         finally:
             response.close()
             self._notes.detail(f"finished in {time.monotonic() - started:.2f} s")
 
-    def _send(self, method: str, url: str, body: bytes | None) -> httpx.Response:
+    def _send(self, method: str, url: str, body: bytes | None, droppable: Collection[str]) -> httpx.Response:
         """The first success within the allowed retries; raises the last failure."""
-        attempt = 0
-        while True:
-            turn = self._pace.turn()
-            started = time.monotonic()
-            request = self._request(method, url, body)
-            self._notes.detail(f"{request.method} {request.url}")
-            retry_after = None
-            try:
-                response = self._http.send(request, stream=True)
-            except httpx.TransportError as error:
-                failure = network_failures.explain(error, self._proxy)
-                if not network_failures.is_worth_retrying(error):
-                    raise failure from error
-            else:
-                self._report(response, time.monotonic() - started)
-                if response.status_code not in retries.BUSY:
-                    self._pace.answered()
-                if response.is_success:
-                    return response
-                failure = refusal(
-                    response.status_code,
-                    response.headers,
-                    _error_body(response, self._proxy),
-                    key_source=self._key_source,
-                    has_model=request.method == "POST",
-                )
-                if response.status_code not in retries.STATUSES:
+        attempt = replaced = 0
+        with self._pace.turn() as turn:
+            while True:
+                turn.wait()
+                started = time.monotonic()
+                request = self._request(method, url, body)
+                self._notes.detail(f"{method} {url}" + (f" through the proxy {self._proxy}" if self._proxy else ""))
+                retry_after = None
+                try:
+                    response = self._http.send(request, stream=True)
+                except httpx.TransportError as error:
+                    if network_failures.was_closed_before(error) and replaced < _MAX_REPLACED:
+                        replaced += 1
+                        continue
+                    failure = network_failures.explain(error, self._proxy)
+                    if not network_failures.is_worth_retrying(error):
+                        raise failure from error
+                else:
+                    note_parser(self._transport._pool, response.extensions["network_stream"])
+                    self._report(response, time.monotonic() - started)
+                    if response.status_code not in retries.BUSY:
+                        turn.answered()
+                    if response.is_success:
+                        return response
+                    failure = self._refusal(response, droppable)
+                    is_final = isinstance(failure, CredentialsError | IncompleteAnswer | FieldRefused)
+                    if is_final or response.status_code not in retries.STATUSES:
+                        raise failure
+                    retry_after = response.headers.get("retry-after")
+                    if response.status_code in retries.BUSY and turn.refused(failure, retry_after):
+                        continue
+                if attempt == self._sending.retries:
                     raise failure
-                retry_after = response.headers.get("retry-after")
-                if response.status_code in retries.BUSY and self._pace.limited(turn, failure, retry_after):
-                    continue
-            if attempt == self._sending.retries:
-                raise failure
-            delay = retries.delay(attempt, retry_after)
-            self._notes.note(f"{failure.message}; retrying in {delay:.1f} s ({attempt + 1} of {self._sending.retries})")
-            time.sleep(delay)
-            attempt += 1
+                delay = retries.delay(attempt, retry_after)
+                attempt += 1
+                self._notes.note(f"{failure.message}; retrying in {delay:.1f} s ({attempt} of {self._sending.retries})")
+                time.sleep(delay)
 
     def _request(self, method: str, url: str, body: bytes | None) -> httpx.Request:
         """A new one for each attempt, since reading the body of an error shortens the time limit of its request."""
@@ -128,6 +134,12 @@ class Client:
         except httpx.InvalidURL as error:
             raise InvalidUsage(f"{url[:200]} is not a valid URL", advice="check --base-url") from error
 
+    def _refusal(self, response: httpx.Response, droppable: Collection[str]) -> QwenError:
+        body = _error_body(response, self._proxy)
+        has_model = response.request.method == "POST"
+        advice = self._advice | {NOT_FOUND: self.endpoint.advice_on_not_found(has_model=has_model)}
+        return refusal(response.status_code, response.headers, body, advice=advice, droppable=droppable)
+
     def _report(self, response: httpx.Response, seconds: float) -> None:
         ids = [f"{name}: {response.headers[name]}" for name in _ID_HEADERS if name in response.headers]
         self._notes.detail(", ".join([f"HTTP {response.status_code} after {seconds:.2f} s", *ids]))
@@ -136,12 +148,14 @@ class Client:
 _ID_HEADERS = ("x-inference-id", "x-client-request-id")
 
 
-def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> httpx.BaseTransport:
+def _transport(endpoint: Endpoint, proxy: Proxy | None, max_connections: int) -> httpx.HTTPTransport:
     is_tls = endpoint.scheme == "https"
+    if proxy is not None:
+        proxy.check()
     try:
         transport = httpx.HTTPTransport(
             verify=trust().result() if is_tls else False,
-            proxy=proxy,
+            proxy=proxy and proxy.url,
             limits=httpx.Limits(
                 max_connections=max_connections,
                 max_keepalive_connections=max_connections,
@@ -154,13 +168,20 @@ def _transport(endpoint: Endpoint, proxy: str | None, max_connections: int) -> h
             advice="install it beside qwen-cli, as in 'pipx inject qwen-cli socksio'",
         ) from error
     except (ValueError, httpx.InvalidURL) as error:
-        raise InvalidUsage(
-            "the proxy in the environment is not a URL of a proxy", advice="an example is http://HOST:PORT"
-        ) from error
-    if proxy is None or not proxy.startswith("https:"):  # TLS within TLS is left to httpcore
+        variable = proxy and proxy.variable
+        raise InvalidUsage(f"{variable} is not the URL of a proxy", advice="an example is http://HOST:PORT") from error
+    if proxy is None or not proxy.url.startswith("https:"):  # TLS within TLS is left to httpcore
         # httpx has no public way to hand over a network backend (encode/httpx#3749).
         transport._pool._network_backend = Backend(tls=is_tls and proxy is None, tunnelled=is_tls and proxy is not None)
     return transport
+
+
+def _body(response: httpx.Response, proxy: str | None) -> Iterator[bytes]:
+    """The decoded body as it arrives."""
+    try:
+        yield from decoded(response.iter_raw(), response.headers.get("content-encoding", ""))
+    except httpx.TransportError as error:
+        raise network_failures.explain(error, proxy, response) from error
 
 
 def _error_body(response: httpx.Response, proxy: str | None) -> bytes:
@@ -169,7 +190,7 @@ def _error_body(response: httpx.Response, proxy: str | None) -> bytes:
     end = time.monotonic() + _MAX_ERROR_SECONDS
     body = b""
     with suppress(QwenError):
-        for piece in Reply(response, proxy).pieces():
+        for piece in _body(response, proxy):
             body += piece
             if len(body) > _MAX_ERROR_BYTES or time.monotonic() > end:
                 break

@@ -1,4 +1,4 @@
-"""The network below httpcore: connections dialled ahead, and streams that notice a refusal during an upload."""
+"""The network below httpcore: connections dialled ahead, and streams that notice what h11 and httpcore do not."""
 
 import select
 import socket
@@ -8,11 +8,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h11
 import httpcore
 
 from qwen_cli.connection.dialling import Dial, Server, claim, is_open
 
 _PIECE = 1 << 16
+
+
+class ClosedBefore(httpcore.ReadError):
+    """A kept connection was closed before any byte of the response: the server had ended it, or was about to."""
 
 
 class Stream(httpcore.NetworkStream):
@@ -21,27 +26,55 @@ class Stream(httpcore.NetworkStream):
     `deadline`, on the clock of `time.monotonic`, is that of a tunnel through a proxy, which is a part of connecting.
     """
 
+    parser: h11.Connection | None = None
+    """What httpcore reads the responses with, once there is one."""
+
     def __init__(self, connection: socket.socket, deadline: float | None = None) -> None:
         self._connection = connection
         self._deadline = deadline
         self._early: bytes | None = None
+        self._is_kept = False
+        """Whether a response came over it before the present request."""
+        self._has_received = False
         self.ended = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._early is not None:
             early, self._early = self._early, None
-            return early
-        with _mapped(httpcore.ReadTimeout if self._deadline is None else httpcore.ConnectTimeout, httpcore.ReadError):
+            return self._received(early)
+        with self._mapped(httpcore.ReadTimeout if self._deadline is None else httpcore.ConnectTimeout):
             self._connection.settimeout(self._time_left(timeout))
-            data = self._connection.recv(max_bytes)
-        self.ended = not data
+            return self._received(self._connection.recv(max_bytes))
+
+    def _received(self, data: bytes) -> bytes:
+        if not data:
+            self.ended = True
+            if self._is_kept and not self._has_received:
+                raise ClosedBefore
+            if self._deadline is not None:
+                raise httpcore.ProxyError("it closed the connection")
+        self._has_received = True
         return data
+
+    @contextmanager
+    def _mapped(self, timeout: type[Exception]) -> Iterator[None]:
+        """Raise the errors of a socket that was connected as those of httpcore, which keep them as their cause."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise timeout from error
+        except OSError as error:
+            if self._is_kept and not self._has_received:
+                raise ClosedBefore from error
+            raise (httpcore.ReadError if self._deadline is None else httpcore.ProxyError) from error
 
     def _time_left(self, timeout: float | None) -> float | None:
         return timeout if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of it; WriteError as soon as the peer answers or hangs up, so that its answer is read."""
+        if self._has_received:
+            self._is_kept, self._has_received = True, False
         view = memoryview(buffer)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN | select.POLLOUT)
@@ -61,7 +94,6 @@ class Stream(httpcore.NetworkStream):
             self._early = self._connection.recv(_PIECE)
         except (BlockingIOError, ssl.SSLWantReadError):
             return False  # a TLS message without data
-        self.ended = not self._early
         return True
 
     def _send(self, piece: memoryview) -> int:
@@ -85,8 +117,22 @@ class Stream(httpcore.NetworkStream):
             return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
 
     def get_extra_info(self, info: str) -> Any:
-        """`is_readable` is all that httpcore needs to know, before it reuses a connection."""
-        return not is_open(self._connection) if info == "is_readable" else None
+        """`is_readable` is all that httpcore needs to know, before it reuses a connection: then it closes it instead.
+
+        Bytes that came after the end of a response, and are read already, would be taken for the next one.
+        """
+        if info != "is_readable":
+            return None
+        return not is_open(self._connection) or (self.parser is not None and bool(self.parser.trailing_data[0]))
+
+
+def note_parser(pool: httpcore.ConnectionPool, stream: object) -> None:
+    """Let a stream know what its responses are read with, for which httpcore has no public way."""
+    if isinstance(stream, Stream) and stream.parser is None:
+        for connection in pool.connections:
+            inner: Any = getattr(connection, "_connection", None)
+            if inner is not None and getattr(inner, "_network_stream", None) is stream:
+                stream.parser = inner._h11_state
 
 
 class Backend(httpcore.NetworkBackend):

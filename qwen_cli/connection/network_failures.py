@@ -8,15 +8,22 @@ import h11
 
 from qwen_cli.connection import retries
 from qwen_cli.connection.lean_httpx import httpx
+from qwen_cli.connection.network_backend import ClosedBefore
 from qwen_cli.errors import NetworkError, ProtocolError, QwenError
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
 
+def was_closed_before(error: httpx.TransportError) -> bool:
+    """Whether a kept connection turned out to be closed, so that another one may be tried at once."""
+    return _is_caused_by(error, ClosedBefore)
+
+
 def is_worth_retrying(error: httpx.TransportError) -> bool:
     """Whether nothing was sent yet, and the next attempt may succeed."""
     if isinstance(error, httpx.ProxyError):
-        return _proxy_status(error) in retries.STATUSES
+        status = _proxy_status(error)
+        return status is None or status in retries.STATUSES
     return _is_about_connecting(error) and not _is_caused_by(error, ssl.SSLCertVerificationError)
 
 
@@ -28,13 +35,14 @@ def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Resp
     host = error.request.url.netloc.decode()
     if _is_about_connecting(error):
         return _explain_connecting(error, host, proxy)
+    through = f" through the proxy {proxy}" if proxy else ""
     if isinstance(error, httpx.TimeoutException):
-        return NetworkError(f"timed out waiting for data from {host}", advice="raise --timeout")
+        return NetworkError(f"timed out waiting for data from {host}{through}", advice="raise --timeout")
     # Behind a proxy that speaks TLS, the stream is httpcore's own, which does not say how it ended.
     was_cut = response is not None and getattr(response.extensions["network_stream"], "ended", True)
     if _is_caused_by(error, h11.RemoteProtocolError) and not was_cut:
         return ProtocolError(f"{host} does not speak HTTP: {error}")
-    return NetworkError(f"the connection to {host} was cut: {_reason(error)}")
+    return NetworkError(f"the connection to {host}{through} was cut: {_reason(error)}")
 
 
 def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | None) -> NetworkError:

@@ -4,12 +4,42 @@ import ipaddress
 import os
 import sys
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from qwen_cli.endpoint import Endpoint
+from qwen_cli.errors import InvalidUsage
+
+_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
 
-def find_proxy(endpoint: Endpoint) -> str | None:
-    """The URL of the proxy to go through; None for a direct connection.
+class Proxy(NamedTuple):
+    """A proxy as the environment names it."""
+
+    url: str
+    variable: str
+
+    @property
+    def name(self) -> str:
+        """Its host and port, without its user name and password."""
+        return self.url.partition("://")[2].rpartition("@")[2].partition("/")[0]
+
+    def check(self) -> None:
+        """InvalidUsage, with what is wrong, if it is not the URL of a proxy."""
+        scheme, _, rest = self.url.partition("://")
+        if scheme.lower() not in _SCHEMES:
+            raise InvalidUsage(
+                f"{self.variable}: {scheme}:// is not the scheme of a proxy",
+                advice=f"use one of {', '.join(f'{each}://' for each in _SCHEMES)}",
+            )
+        if wrong := next((each for each in "#?/" if each in rest.rpartition("@")[0]), None):
+            raise InvalidUsage(
+                f"{self.variable}: its user name or password contains '{wrong}'",
+                advice=f"write it as %{ord(wrong):02X}",
+            )
+
+
+def find_proxy(endpoint: Endpoint) -> Proxy | None:
+    """The proxy to go through; None for a direct connection.
 
     A loopback address never goes through a proxy, which would see the key.
     """
@@ -17,26 +47,27 @@ def find_proxy(endpoint: Endpoint) -> str | None:
         return None
     settings = _settings()
     proxy = settings.get(endpoint.scheme) or settings.get("all")
-    if not proxy or is_exempt(endpoint.host, settings.get("no", "")):
+    no_proxy = settings.get("no")
+    if proxy is None or (no_proxy is not None and is_exempt(endpoint.host, no_proxy.url)):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    return proxy if "://" in proxy.url else proxy._replace(url=f"http://{proxy.url}")
 
 
-def host_and_port(proxy: str) -> str:
-    """Those of a proxy's URL, without its user name and password."""
-    return proxy.partition("://")[2].rpartition("@")[2].partition("/")[0]
-
-
-def _settings() -> Mapping[str, str]:
-    """`http`, `https`, `all` and `no` -> the variable's value."""
+def _settings() -> Mapping[str, Proxy]:
+    """`http`, `https`, `all` and `no` -> the variable and its value."""
+    names = ("http", "https", "all", "no")
     if sys.platform != "linux":  # elsewhere the system's settings count too
         from urllib.request import getproxies
 
-        return getproxies()
+        found = getproxies()
+        return {name: Proxy(found[name], f"{name.upper()}_PROXY") for name in names if found.get(name)}
     # By hand, since importing urllib.request takes 40 ms, for which dialling ahead would have to wait.
-    names = ("http", "https", "all", "no")
-    found = ((name, os.environ.get(f"{name}_proxy") or os.environ.get(f"{name.upper()}_PROXY")) for name in names)
-    return {name: value for name, value in found if value}
+    return {
+        name: Proxy(os.environ[variable], variable)
+        for name in names
+        for variable in (f"{name.upper()}_PROXY", f"{name}_proxy")  # the last one that is set counts
+        if os.environ.get(variable)
+    }
 
 
 def is_exempt(host: str, no_proxy: str) -> bool:

@@ -1,10 +1,11 @@
-"""What to retry, and how long to wait before. No I/O."""
+"""What to retry, and how long to wait before. No I/O but the wait itself."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from qwen_cli.errors import QwenError
 
-STATUSES: Final = frozenset({429, 500, 502, 503, 504})
+STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 530)})
 """Failures that the service does not charge for."""
 
 BUSY: Final = frozenset({429, 503})
@@ -16,13 +17,16 @@ _MAX_DOUBLINGS: Final = 4
 
 
 def delay(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait after an attempt, counted from 0: what the server asks for, or backoff with jitter."""
-    if (seconds := parse_retry_after(retry_after)) is not None:
-        return seconds
+    """Seconds to wait after an attempt, counted from 0: what the server asks for, and a backoff at least."""
+    return max(parse_retry_after(retry_after) or 0.0, backoff(attempt))
+
+
+def backoff(attempt: int) -> float:
+    """Seconds that double with each attempt up to 8, with jitter."""
     import random
 
-    backoff: float = _FIRST_BACKOFF * 2 ** min(attempt, _MAX_DOUBLINGS)
-    return backoff * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
+    longest: float = _FIRST_BACKOFF * 2 ** min(attempt, _MAX_DOUBLINGS)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
 
 
 def parse_retry_after(value: str | None) -> float | None:
@@ -43,16 +47,23 @@ def parse_retry_after(value: str | None) -> float | None:
     return min(max(0.0, (date - datetime.now(UTC)).total_seconds()), _MAX_RETRY_AFTER)
 
 
-class Pace:
-    """When requests may be sent: here at once, and the retries of each request deal with refusals."""
+class Turn:
+    """One request among many: here it may be sent at once, and its own retries deal with refusals."""
 
-    def turn(self) -> int:
-        """Wait until one more may be sent; the value identifies it to `limited`."""
-        return 0
+    def wait(self) -> None:
+        """Wait until it may be sent."""
 
     def answered(self) -> None:
-        """The service has accepted a request."""
+        """The service has accepted it."""
 
-    def limited(self, turn: int, failure: QwenError, retry_after: str | None) -> bool:  # noqa: ARG002 -- for others
-        """The service is busy: return whether the request gets another turn, which is no retry, or raise `failure`."""
+    def refused(self, failure: QwenError, retry_after: str | None) -> bool:  # noqa: ARG002 -- for others
+        """The service is busy: return whether it gets another turn, which is no retry, or raise `failure`."""
         return False
+
+
+class Pace:
+    """When requests may be sent."""
+
+    def turn(self) -> AbstractContextManager[Turn]:
+        """The turn of a request, until it is over."""
+        return nullcontext(Turn())

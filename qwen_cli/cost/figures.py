@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from qwen_cli.output.terminal import one_line, visible_json
-
-Figures = Mapping[str, Decimal | None]
-"""By name; None for one that is unknown."""
+from qwen_cli.cost.usage import Figures
+from qwen_cli.text import one_line, visible_json
 
 
 def plain(figure: Decimal | None) -> str:

@@ -1,124 +1,97 @@
-"""Saved output of `json`, any number of bodies and chunks in any layout -> the answers in it. No I/O."""
+"""Saved responses, any number of bodies and chunks in any layout -> the answers in them. No I/O."""
 
 import re
 from collections.abc import Iterator
-from json import JSONDecodeError
 from typing import Any
 
 from qwen_cli import json_text
-from qwen_cli.answer.completion import Answer, read_usage
-from qwen_cli.answer.members import JsonObject
-from qwen_cli.cost.usage import figures
-from qwen_cli.errors import LocalError, ProtocolError
+from qwen_cli.answer.completion import Answer, first_choice
+from qwen_cli.answer.members import JsonObject, kind_of
+from qwen_cli.errors import LocalError
 
 
 def read_saved(text: str, name: str) -> Iterator[Answer]:
-    """The usage and cost of each answer; chunks that belong together are one answer."""
+    """The usage and cost of each answer; chunks in a row with one id are one answer."""
     stream: _Stream | None = None
-    for offset, document in _documents(text, name):
-        if not isinstance(document, dict) or not {"choices", "usage", "meta"} & document.keys():
-            raise LocalError(f"{name} contains something other than a saved response at character {offset}")
-        usage = _usage_of(document, name)
-        is_chunk = document.get("object") == "chat.completion.chunk" or "delta" in _choice(document)
-        if stream is not None and stream.is_over_at(document, usage):
+    is_empty = True
+    for document in _documents(text, name):
+        choice = first_choice(document)
+        if choice is None and not (document.get("usage") or document.get("meta") or "choices" in document):
+            continue  # a ping, or the error that a stream ended with
+        is_empty = False
+        if stream is not None and not stream.continues_with(document, choice):
             yield stream.answer
             stream = None
-        if stream is not None:
-            stream.add(document, usage)
-        elif is_chunk:
-            stream = _Stream(document, usage)
+        if choice is not None and "message" in choice:
+            answer = Answer()
+            answer.read_usage(document)
+            yield answer
         else:
-            yield usage
+            stream = stream or _Stream(document)
+            stream.add(document, choice)
     if stream is not None:
         yield stream.answer
+    if is_empty and text.strip():
+        raise LocalError(f"{name} contains no saved response")
 
 
 class _Stream:
     """The chunks of one answer so far."""
 
-    def __init__(self, chunk: JsonObject, usage: Answer) -> None:
-        self.answer = usage
-        self._id = chunk.get("id")
-        self._id_count = 1
-        """How often the id came in a row from the start; 0 after another id."""
-        self._is_finished = bool(_choice(chunk).get("finish_reason"))
+    def __init__(self, first: JsonObject) -> None:
+        self.answer = Answer()
+        self._id = first.get("id")
+        self._is_finished = False
 
-    def is_over_at(self, document: JsonObject, usage: Answer) -> bool:
-        """Whether the document, a body or a chunk, belongs to another answer.
-
-        After the finish reason, chunks bring only figures: without choices, or with an empty one. Before it, another id
-        means that the stream was cut, unless the server makes an id for each chunk.
-        """
-        choice = _choice(document)
-        if "message" in choice:
+    def continues_with(self, document: JsonObject, choice: JsonObject | None) -> bool:
+        """Whether a document is one more chunk; without choices it brings the figures of those before it."""
+        if choice is None:
             return True
-        if not document.get("choices"):
-            return False
-        brings_figures = (usage.usage is not None and self.answer.usage is None) or (
-            usage.meta_usage is not None and self.answer.meta_usage is None
-        )
-        if self._is_finished and (_adds_text(choice) or (choice.get("finish_reason") and not brings_figures)):
-            return True
-        return self._id_count > 1 and document.get("id") != self._id and not brings_figures
+        is_next = self._is_finished and _says_something(choice)
+        return "message" not in choice and document.get("id") == self._id and not is_next
 
-    def add(self, chunk: JsonObject, usage: Answer) -> None:
+    def add(self, chunk: JsonObject, choice: JsonObject | None) -> None:
         """Take the latest figures, but not those that an empty choice after the finish reason repeats or resets."""
-        choice = _choice(chunk)
-        is_last_word = not (self._is_finished and choice)
-        if usage.usage is not None and (is_last_word or self.answer.usage is None):
-            self.answer.usage = usage.usage
-        if usage.meta_usage is not None and (is_last_word or self.answer.meta_usage is None):
-            self.answer.meta_usage = usage.meta_usage
-        if choice:
-            self._id_count = self._id_count + 1 if self._id_count and chunk.get("id") == self._id else 0
-            self._is_finished = self._is_finished or bool(choice.get("finish_reason"))
+        before = self.answer.usage, self.answer.meta_usage
+        self.answer.read_usage(chunk)
+        if self._is_finished and choice:
+            self.answer.usage, self.answer.meta_usage = (
+                old or new for old, new in zip(before, (self.answer.usage, self.answer.meta_usage), strict=True)
+            )
+        self._is_finished = self._is_finished or bool(choice and choice.get("finish_reason"))
 
 
-def _choice(document: JsonObject) -> JsonObject:
-    """The first choice with the index 0, which is the answer."""
-    choices = document.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index", 0) == 0:
-            return choice
-    return {}
-
-
-def _adds_text(choice: JsonObject) -> bool:
+def _says_something(choice: JsonObject) -> bool:
     delta = choice.get("delta")
-    return isinstance(delta, dict) and any(delta.get(name) for name in _TEXTS)
+    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
 
 
-_TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call")
-
-
-def _usage_of(document: JsonObject, name: str) -> Answer:
-    answer = Answer()
-    try:
-        read_usage(answer, document)
-        figures(answer)
-    except ProtocolError as error:
-        raise LocalError(f"{name} is not a saved response: {error}") from None
-    return answer
-
-
-def _documents(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Each JSON value of the text and where it begins."""
-    position = _after_space(text, 0)
+def _documents(text: str, name: str) -> Iterator[JsonObject]:
+    """Each JSON object of the text, those in arrays and in the events of a stream included."""
+    position = _next(text, 0)
     while position < len(text):
         try:
-            document, end = json_text.load_at(text, position)
+            value, end = json_text.load_at(text, position, strict=False)
         except ValueError as error:
-            reason = error.msg if isinstance(error, JSONDecodeError) else str(error)
             line = text.count("\n", 0, position) + 1
-            raise LocalError(f"{name} is not a saved response: {reason} (the value at line {line})") from None
-        yield position, document
-        position = _after_space(text, end)
+            raise LocalError(
+                f"{name} is not a saved response: {error} (the value that begins in line {line})"
+            ) from None
+        yield from _objects(value, name)
+        position = _next(text, end)
 
 
-def _after_space(text: str, position: int) -> int:
-    """The position of the next value, behind white space and byte order marks."""
-    found = _NO_SPACE.search(text, position)
-    return found.start() if found else len(text)
+def _objects(value: Any, name: str) -> Iterator[JsonObject]:
+    for each in value if isinstance(value, list) else [value]:
+        if not isinstance(each, dict):
+            raise LocalError(f"{name} contains something other than a saved response: {kind_of(each)}")
+        yield each
 
 
-_NO_SPACE = re.compile("[^ \t\r\n\ufeff]")
+def _next(text: str, position: int) -> int:
+    """The position of the next value, behind white space, byte order marks and what surrounds the data of an event."""
+    found = _BETWEEN.match(text, position)
+    return found.end() if found else position
+
+
+_BETWEEN = re.compile(r"(?:[ \t\r\n\ufeff]|data:(?: *\[DONE\])?|(?:event|id|retry)?:[^\n]*)*")

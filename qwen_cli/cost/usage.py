@@ -1,37 +1,36 @@
-"""What answers cost: the figures of one, their sum, and those of the account."""
+"""What answers cost: the figures of one, and their sum. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from qwen_cli.answer.completion import Answer
-from qwen_cli.answer.members import JsonObject, kind_of, member, parse_object
-from qwen_cli.cost.figures import Figures
-from qwen_cli.errors import ProtocolError
+from qwen_cli.answer.members import member
+
+Figures = Mapping[str, Decimal | None]
+"""By name; None for one that is unknown."""
 
 FIGURES = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "total_tokens", "credits_used", "usd_spent")
 
 
 def figures(answer: Answer) -> Figures:
     """What an answer cost, in the order of `FIGURES`; None for a figure that the server did not send."""
-    usage = answer.usage or {}
-    details = member(usage, "completion_tokens_details", dict, "usage") or {}
-    meta = answer.meta_usage or {}
+    usage, meta = answer.usage or {}, answer.meta_usage or {}
+    details = member(usage, "completion_tokens_details", dict, answer.odd) or {}
     sources = (usage, usage, details, usage, meta, meta)
-    return {name: figure_of(source, name) for name, source in zip(FIGURES, sources, strict=True)}
+    found = {name: figure_of(source, name) for name, source in zip(FIGURES, sources, strict=True)}
+    if found["usd_spent"] is None:
+        found["usd_spent"] = figure_of(usage, "cost")
+    return found
 
 
 def figure_of(source: Mapping[str, Any], name: str) -> Decimal | None:
-    """The number of that name, exactly; None if it is absent, ProtocolError if it is not a number."""
+    """The number of that name, exactly; None if it is absent, no number, or too large to print."""
     value = source.get(name)
-    if value is None:
-        return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ProtocolError(f"{name} is not a number but {kind_of(value)}")
+        return None
     figure = Decimal(repr(value))
-    if not figure.is_finite() or figure.adjusted() > _MAX_DIGITS:
-        raise ProtocolError(f"{name} is too large a number")
-    return figure
+    return figure if figure.is_finite() and figure.adjusted() <= _MAX_DIGITS else None
 
 
 _MAX_DIGITS: Final = 100
@@ -49,13 +48,22 @@ class Total:
             self.add(answer)
 
     def add(self, answer: Answer) -> None:
-        """Count one more; ProtocolError, and nothing is counted, if a figure is not a number."""
-        known = {name: figure for name, figure in figures(answer).items() if figure is not None}
+        """Count one more."""
         self._responses += 1
-        for name, figure in known.items():
-            before = self.sums[name]
-            self.sums[name] = figure if before is None else before + figure
-            self._known[name] += 1
+        for name, figure in figures(answer).items():
+            if figure is not None:
+                self.sums[name] = figure + (self.sums[name] or 0)
+                self._known[name] += 1
+
+    @property
+    def usd(self) -> Decimal:
+        """USD that are known to be spent."""
+        return self.sums["usd_spent"] or Decimal(0)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether every answer came with its price."""
+        return self._known["usd_spent"] == self._responses
 
     def remarks(self) -> list[str]:
         """A note for each figure that some of the answers lack."""
@@ -68,26 +76,3 @@ class Total:
     def as_figures(self) -> dict[str, Any]:
         """The number of `responses`, and the sums."""
         return {"responses": Decimal(self._responses)} | self.sums
-
-
-def read_balance(body: bytes) -> Figures:
-    """The body of `/v2/billing` -> the balance in USD."""
-    return {"usd_balance": figure_of(parse_object(body, "the balance"), "current_balance")}
-
-
-def read_period(body: bytes, period: str) -> dict[str, Any]:
-    """The body of `/v2/usage/detail` -> the total, and a row for each model."""
-    what = "the usage report"
-    report = parse_object(body, what)
-    rows = member(report, "models", list, what) or []
-    if not all(isinstance(row, dict) and isinstance(row.get("model"), str) for row in rows):
-        raise ProtocolError(f"{what} has a row without a model")
-    models = [{"model": row["model"]} | _spent(row) for row in rows]
-    return {"period": period} | _spent(report) | {"models": models}
-
-
-def _spent(row: JsonObject) -> dict[str, Decimal | None]:
-    return {ours: figure_of(row, theirs) for ours, theirs in _SPENT.items()}
-
-
-_SPENT = {"usd_spent": "spend", "requests": "requests"}

@@ -13,7 +13,7 @@ _BLOCK: Final = 1 << 16
 
 
 class Item(NamedTuple):
-    """One of many prompts. `number` counts from 1; `members` is the JSON object on a line of `--jsonl`."""
+    """One of many prompts. `number` counts from 1; `members` are those of a JSON object, or the cells of a record."""
 
     number: int
     text: str
@@ -30,25 +30,40 @@ class Item(NamedTuple):
         if self.members is None or name not in self.members:
             raise LocalError(f"it has no member {name!r}")
         value = self.members[name]
-        return value if isinstance(value, str) else json_text.encode(value).decode()
+        return value if isinstance(value, str) else json_text.compact(value)
 
 
-def parse_item(number: int, data: bytes | None, *, jsonl: bool) -> Item:
-    """Parse an item; LocalError if it is too long (None), not text, or not a JSON object although it should be."""
+def parse_line(number: int, data: bytes | None) -> Item:
+    """Parse a line, which may end with a newline or with a carriage return and a newline.
+
+    LocalError if it is too long (None) or not text.
+    """
+    return _parse(number, data and data.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def parse_nul_ended(number: int, data: bytes | None) -> Item:
+    """The same for an item that ends with NUL, of which nothing else is dropped."""
+    return _parse(number, data and data.removesuffix(b"\0"))
+
+
+def _parse(number: int, data: bytes | None) -> Item:
     if data is None:
         raise LocalError(f"it is larger than {MAX_BYTES >> 20} MiB, the limit")
-    text = decode_text(data, "it")
-    item = Item(number, text)
-    if not jsonl or item.is_blank:
+    return Item(number, decode_text(data, "it"))
+
+
+def with_members(item: Item) -> Item:
+    """The item as the JSON object that it is, unless it is blank; LocalError if it is none."""
+    if item.is_blank:
         return item
-    members = load_json_from("it", text)
+    members = load_json_from("it", item.text)
     if not isinstance(members, dict):
         raise LocalError("it is not a JSON object")
     return item._replace(members=members)
 
 
 def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
-    """Each item as soon as it has arrived, without its separator, which may be missing after the last one.
+    """Each item as soon as it has arrived, with its separator, which may be missing after the last one.
 
     None stands for an item larger than `MAX_BYTES`; LocalError if the descriptor cannot be read.
     """
@@ -58,7 +73,7 @@ def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
         *ends, start = block.split(separator)
         for end in ends:
             size += len(end)
-            yield b"".join([*pieces, end]) if size <= MAX_BYTES else None
+            yield b"".join([*pieces, end, separator]) if size <= MAX_BYTES else None
             pieces, size = [], 0
         size += len(start)
         if size <= MAX_BYTES:

@@ -1,8 +1,8 @@
-"""Writes results in the order of the items, and bounds how far the newest item may be ahead of the oldest."""
+"""Results in the order of the items, and a bound on how far the newest item may be ahead of the oldest."""
 
 import threading
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 _MAX_ITEMS: Final = 1024
 """Items that may be under way or waiting for an older one: enough to go on while one answer takes long."""
@@ -11,40 +11,34 @@ _MAX_BYTES: Final = 32 << 20
 """Bytes of results waiting for an older one: with more than that, no item is started."""
 
 
-class Window:
-    """Takes results in any order, from any thread, and writes them in the order of their numbers, from 1."""
+class Result(NamedTuple):
+    """What is written for an item, and whether there is an answer in it."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
+    data: bytes
+    is_answer: bool = True
+
+
+class Window:
+    """Takes results in any order, and hands them out in the order of their numbers, from 1.
+
+    `enter` is for the workers, the rest for the one thread that writes.
+    """
+
+    def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._writing = threading.RLock()  # the main thread breaks off after a failure, and again before it dies
-        self._ready: dict[int, bytes] = {}
+        self._ready: dict[int, Result] = {}
         self._bytes = 0
         self._entered = 0
-        self._written = 0
+        self._taken = 0
         self._is_closed = False
 
     def enter(self) -> bool:
         """Wait until another item may be started; False once the window is closed."""
         with self._changed:
-            while not self._is_closed and (self._entered - self._written >= _MAX_ITEMS or self._bytes > _MAX_BYTES):
+            while not self._is_closed and (self._entered - self._taken >= _MAX_ITEMS or self._bytes > _MAX_BYTES):
                 self._changed.wait()
             self._entered += 1
             return not self._is_closed
-
-    def put(self, number: int, result: bytes) -> None:
-        """Write the result and those that waited for it, if it is its turn."""
-        with self._changed:
-            self._ready[number] = result
-            self._bytes += len(result)
-        with self._writing:
-            while (ready := self._ready.get(self._written + 1)) is not None:
-                if ready:
-                    self._write(ready)
-                with self._changed:
-                    self._written += 1
-                    self._bytes -= len(self._ready.pop(self._written))
-                    self._changed.notify()
 
     def close(self) -> None:
         """Start no more items."""
@@ -52,6 +46,21 @@ class Window:
             self._is_closed = True
             self._changed.notify_all()
 
-    def break_off(self) -> None:
-        """Write nothing more, once the current line is complete or has found no reader in time."""
-        self._writing.acquire(timeout=0.5)
+    def put(self, number: int, result: Result) -> None:
+        with self._changed:
+            self._ready[number] = result
+            self._bytes += len(result.data)
+
+    def take(self) -> Iterator[Result]:
+        """The results whose turn it is."""
+        while (result := self._ready.pop(self._taken + 1, None)) is not None:
+            with self._changed:
+                self._taken += 1
+                self._bytes -= len(result.data)
+                self._changed.notify()
+            yield result
+
+    def take_rest(self, missing: Result) -> Iterator[Result]:
+        """All that is left, with `missing` for each item between them that has no result."""
+        for number in range(self._taken + 1, max(self._ready, default=self._taken) + 1):
+            yield self._ready.pop(number, missing)

@@ -1,114 +1,139 @@
-"""Respect the rate limit of a service: all workers pause when it asks them to, then go on as fast as it allows."""
+"""How fast requests are sent: all pause when the service asks for it, then go on as fast as it answers."""
 
 import threading
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from qwen_cli.connection import retries
 from qwen_cli.errors import QwenError
 from qwen_cli.output.stderr import Notes
 
+_RECENT: Final = 32
+"""How many of the last answers and refusals say whether the service has a limit."""
+
+_NOW_AND_THEN: Final = 1 / 3
+"""The share of refusals up to which they come by chance: slower requests would be refused as well."""
+
+_TOO_FEW: Final = 2
+"""So many refusals say nothing about a share."""
+
+_DOUBLING: Final = 6.0
+"""Seconds without a pause in which the rate doubles."""
+
 _UNLIMITED: Final = 1000.0
 """Requests a second: a higher rate counts as no limit."""
 
-_DOUBLING: Final = 20.0
-"""Seconds without a refusal after which the rate has doubled; it grows with their square, slowly at first."""
-
-_PROBES: Final = 8
-"""How many requests are sent to find out whether a service that refused everything accepts requests again."""
-
 _LONGEST_BACKOFF: Final = 2.0
-"""Seconds: the longest pause before these few, unless the service asks for a longer one."""
+"""Seconds: the longest pause, unless the service asks for a longer one."""
 
-_CATCH_UP: Final = 0.1
-"""Seconds: how much of a delay the next requests make up for."""
+_FIRST_OWN_WAIT: Final = 0.025
+"""Seconds that a request waits which is refused by chance; they double with each refusal."""
+
+_MAX_REFUSALS: Final = 10
+"""How often one request is refused while others are answered, before it is given up."""
 
 
 class Rate:
-    """How fast requests may be sent. Pure: the time is always passed in, nothing waits.
+    """When the next request may be sent. Pure: the time is always passed in, nothing waits.
 
-    A *round* is what was sent from one pause to the next. The number of requests in it that were not refused, divided
-    by its length including the pause that ended it, is the rate that the service allows. After a round in which all
-    were refused, a few requests probe the service; from its first answer on, each answer doubles the rate.
+    A *round* is what is sent from one pause to the next. What the service answered in it, divided by the time in which
+    there was something to ask, is the rate after the pause. A round in which nothing was answered is followed by one
+    request at a time, and each answer doubles the rate.
     """
 
     def __init__(self, now: float) -> None:
         self.round = 0
-        self._round_began = now
-        self._sent = 0
-        self._refused = 0
-        self._resume_at: float | None = None
-        self._rate: float | None = None
-        self._rate_set_at = now
-        self._is_probing = False
-        self._follows_failure = False
-        self._failed_rounds = 0
+        self._recent: deque[bool] = deque(maxlen=_RECENT)
+        self._at = now
+        self._pending = 0
+        self._busy = 0.0
+        """Seconds of the round in which a request was waiting for its turn or for its answer."""
+        self._answered = 0
+        self._resume_at = now
         self._next_at = now
+        self._rate: float | None = None
+        self._rate_at = now
+        self._is_probing = False
+        self._empty_rounds = 0
 
-    @property
-    def is_paused(self) -> bool:
-        return self._resume_at is not None
+    def begin(self, now: float) -> None:
+        """A request is there to be sent."""
+        self._tick(now)
+        self._pending += 1
 
-    def request(self, now: float) -> float:
+    def end(self, now: float) -> None:
+        """It is answered, or given up."""
+        self._tick(now)
+        self._pending -= 1
+
+    def _tick(self, now: float) -> None:
+        if self._pending:
+            self._busy += now - self._at
+        self._at = now
+
+    def is_paused(self, now: float) -> bool:
+        return now < self._resume_at
+
+    def wait(self, now: float) -> float:
         """Count a request as sent and return 0, or return the seconds to wait before trying again."""
-        if self._resume_at is not None:
-            if now < self._resume_at:
-                return self._resume_at - now
-            self._resume(now, self._resume_at)
-        rate = None if self._is_probing and self._sent < _PROBES else self._limit(now)
+        if now < self._resume_at:
+            return self._resume_at - now
+        rate = self._limit(now)
         if rate is not None:
             if now < self._next_at:
                 return self._next_at - now
-            self._next_at = max(self._next_at, now - _CATCH_UP) + 1 / rate
-        self._sent += 1
+            self._next_at = max(self._next_at, now - 1 / rate) + 1 / rate
         return 0.0
 
     def _limit(self, now: float) -> float | None:
-        """The maximum number of requests a second; None for no limit."""
+        """The most requests a second; None for no limit."""
         if self._rate is None:
             return None
-        rate = self._rate
-        if not self._is_probing:
-            rate *= 1 + ((now - self._rate_set_at) / _DOUBLING) ** 2
+        rate: float = self._rate * 2 ** ((now - self._rate_at) / _DOUBLING)
         return rate if rate < _UNLIMITED else None
 
-    def answered(self) -> None:
-        """The service accepted a request."""
-        self._failed_rounds = 0
+    def answered(self, now: float) -> None:
+        """The service has accepted a request."""
+        self._tick(now)
+        self._recent.append(True)
+        self._answered += 1
+        self._empty_rounds = 0
         if self._is_probing and self._rate is not None:
             self._rate = min(self._rate * 2, _UNLIMITED)
 
-    def refused(self, round_sent: int, now: float, retry_after: str | None) -> None:
-        """The service refused a request that was sent in that round: pause."""
-        asked = retries.parse_retry_after(retry_after)
+    def refused(self, round_sent: int, now: float, asked: float | None) -> None:
+        """The service refused a request that was sent in that round, and may have asked for a pause of some seconds."""
+        self._tick(now)
+        self._recent.append(False)
         if round_sent != self.round:
-            # Its round has had its pause: only the server can make that longer.
-            if self._resume_at is not None:
-                self._refused += round_sent == self.round - 1
-                if asked is not None:
-                    self._resume_at = max(self._resume_at, now + asked)
+            # Its round has had its pause: only the service can make that longer.
+            if asked is not None:
+                self._resume_at = max(self._resume_at, now + asked)
             return
-        self.round += 1
-        self._refused = 1
-        pause = min(retries.delay(self._failed_rounds, None), _LONGEST_BACKOFF) if asked is None else asked
-        self._resume_at = now + pause
-
-    def _resume(self, now: float, resume_at: float) -> None:
-        elapsed = max(resume_at - self._round_began, 0.001)
-        passed = self._sent - self._refused
-        if passed > 0:
-            self._rate = passed / elapsed
-            # A round that began while the service refused everything says little about what it allows.
-            self._is_probing = self._follows_failure
-            self._follows_failure = False
-            self._failed_rounds = 0
+        if asked is None and self._answered and self._is_by_chance():
+            return
+        pause = max(asked or 0.0, min(retries.backoff(self._empty_rounds), _LONGEST_BACKOFF))
+        self._is_probing = not self._answered
+        if self._is_probing:
+            self._empty_rounds += 1
+            self._rate = 1 / pause
         else:
-            self._failed_rounds += 1
-            self._rate = min(self._rate or _UNLIMITED, 1 / elapsed)
-            self._is_probing = self._follows_failure = True
-        self._rate_set_at = self._round_began = self._next_at = now
-        self._sent = 0
-        self._resume_at = None
+            self._rate = self._answered / max(self._busy + pause, 0.001)
+        self.round += 1
+        self._resume_at = self._next_at = self._rate_at = now + pause
+        self._recent.clear()
+        self._answered, self._busy = 0, 0.0
+
+    def _is_by_chance(self) -> bool:
+        refused = self._recent.count(False)
+        return refused <= max(_TOO_FEW, _NOW_AND_THEN * len(self._recent))
+
+
+class NotSent(QwenError):
+    """The run was stopped before this request was sent, or sent again."""
 
 
 class Governor(retries.Pace):
@@ -120,43 +145,94 @@ class Governor(retries.Pace):
     def __init__(self, notes: Notes, patience: float) -> None:
         self._notes = notes
         self._patience = patience
-        self._turnstile = threading.Lock()
         self._lock = threading.Lock()
+        self._turnstile = threading.Lock()
+        self._stopped = threading.Event()
         self._rate = Rate(time.monotonic())
-        self._last_answer: float | None = None
+        self._refusing_since: float | None = None
+        self._answers = 0
         self._has_noted = False
         self.is_exhausted = False
+        """Whether the service has refused everything for longer than that."""
 
     @property
     def is_paused(self) -> bool:
-        return self._rate.is_paused
+        return self._rate.is_paused(time.monotonic())
 
-    def turn(self) -> int:
+    def stop(self) -> None:
+        """Let nothing more be sent: whoever waits for a turn gets NotSent."""
+        self._stopped.set()
+
+    @contextmanager
+    def turn(self) -> Iterator["_Turn"]:
+        with self._lock:
+            self._rate.begin(time.monotonic())
+        try:
+            yield _Turn(self)
+        finally:
+            with self._lock:
+                self._rate.end(time.monotonic())
+
+    def wait(self, own: float) -> int:
+        """Wait `own` seconds, then until a request may be sent; the round in which it is."""
+        self._sleep(own)
         with self._turnstile:  # one thread waits for its turn, the others for the turnstile
             while True:
                 with self._lock:
-                    now = time.monotonic()
-                    if self._last_answer is None:
-                        self._last_answer = now
-                    wait = self._rate.request(now)
+                    wait = self._rate.wait(time.monotonic())
                     if not wait:
                         return self._rate.round
-                time.sleep(wait)
+                self._sleep(wait)
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stopped.wait(seconds):
+            raise NotSent("the run was stopped")
 
     def answered(self) -> None:
         with self._lock:
-            self._last_answer = time.monotonic()
-            self._rate.answered()
+            self._answers += 1
+            self._refusing_since = None
+            self._rate.answered(time.monotonic())
 
-    def limited(self, turn: int, failure: QwenError, retry_after: str | None) -> bool:
+    def refused(self, round_sent: int, failure: QwenError, retry_after: str | None) -> int:
+        """Slow down, or raise the failure if there were refusals for too long; the number of answers so far."""
         with self._lock:
             now = time.monotonic()
-            self._rate.refused(turn, now, retry_after)
-            has_noted, self._has_noted = self._has_noted, True
-            if now - (self._last_answer or now) > self._patience:
-                self.is_exhausted = True
-        if not has_noted:
+            self._rate.refused(round_sent, now, retries.parse_retry_after(retry_after))
+            if self._refusing_since is None:
+                self._refusing_since = now
+            self.is_exhausted = self.is_exhausted or now - self._refusing_since > self._patience
+            is_first_pause = self._rate.is_paused(now) and not self._has_noted
+            self._has_noted = self._has_noted or is_first_pause
+        if is_first_pause:
             self._notes.note(f"waiting until the service accepts requests again: {failure.message}")
         if self.is_exhausted:
             raise failure
+        return self._answers
+
+
+class _Turn(retries.Turn):
+    """One request, which may be refused several times."""
+
+    def __init__(self, governor: Governor) -> None:
+        self._governor = governor
+        self._round = 0
+        self._wait = 0.0
+        self._refusals = 0
+        """Those of this request between which others were answered."""
+        self._answers = 0
+
+    def wait(self) -> None:
+        self._round = self._governor.wait(self._wait)
+
+    def answered(self) -> None:
+        self._governor.answered()
+
+    def refused(self, failure: QwenError, retry_after: str | None) -> bool:
+        answers = self._governor.refused(self._round, failure, retry_after)
+        self._refusals += answers > self._answers
+        self._answers = answers
+        if self._refusals > _MAX_REFUSALS:
+            raise failure
+        self._wait = min(max(self._wait * 2, _FIRST_OWN_WAIT), _LONGEST_BACKOFF)
         return True

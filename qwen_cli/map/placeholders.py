@@ -4,30 +4,58 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from qwen_cli.prompt.messages import STDIN
+from qwen_cli.errors import LocalError
+from qwen_cli.prompt.standard_input import STDIN
 
-_ITEM: Final = re.compile(r"\{()\}")
-_MEMBER: Final = re.compile(r"\{(|\w[\w .-]*)\}")
+_ITEM: Final = re.compile(r"\{\}|\{\{|\}\}")
+_MEMBER: Final = re.compile(r"\{(?:|\w[^{}]*)\}|\{\{|\}\}")
 
 
 class Template:
-    """A text with the placeholder `{}` and, if items have members, `{name}`.
+    """A text with the placeholder `{}` and, if items have members, `{name}`; `{{` and `}}` are braces.
 
-    A name starts with a letter, a digit or `_` and may contain these, spaces, `.` and `-`; other braces are text.
+    A name starts with a letter, a digit or `_`; other braces are text.
     """
 
     def __init__(self, text: str, *, members: bool) -> None:
-        self._pieces = (_MEMBER if members else _ITEM).split(text)  # literal, name, literal, …, name, literal
+        self._pieces: list[tuple[str, str | None]] = []
+        """Literal texts, each with the name of the placeholder behind it; None behind the last."""
+        literal, end = "", 0
+        for match in (_MEMBER if members else _ITEM).finditer(text):
+            literal += text[end : match.start()]
+            end = match.end()
+            if match[0] in ("{{", "}}"):
+                literal += match[0][0]
+            else:
+                self._pieces.append((literal, match[0][1:-1]))
+                literal = ""
+        self._pieces.append((literal + text[end:], None))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the placeholders; an empty one for the item itself."""
+        return [name for _, name in self._pieces if name is not None]
 
     @property
     def is_constant(self) -> bool:
-        return len(self._pieces) == 1
+        return not self.names
 
     def fill(self, value: Callable[[str], str]) -> str:
         """The text with each placeholder replaced once; braces in a value are text."""
-        return "".join([value(piece) if index % 2 else piece for index, piece in enumerate(self._pieces)])
+        return "".join(literal + ("" if name is None else value(name)) for literal, name in self._pieces)
 
     def fill_path(self, value: Callable[[str], str]) -> str:
         """The same for a file name: `-` is a file too, not standard input or output."""
         path = self.fill(value)
         return "./-" if path == STDIN else path
+
+    def fill_target(self, value: Callable[[str], str]) -> str:
+        """The same for the file that an answer goes into: no member leads to another folder."""
+
+        def checked(name: str) -> str:
+            text = value(name)
+            if name and ("/" in text or text in ("", ".", "..")):
+                raise LocalError(f"its {name} cannot be a part of a file's name: {text[:40]!r}")
+            return text
+
+        return self.fill_path(checked)

@@ -1,140 +1,214 @@
-"""Many items at once: each worker takes the next one, until the input ends or something stops the run."""
+"""A run over all items: workers answer them, the main thread writes the results in order, and decides when to stop."""
 
+import select
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
-from qwen_cli import signals
-from qwen_cli.errors import QwenError
-from qwen_cli.map.order import Window
-from qwen_cli.map.pace import Governor
-from qwen_cli.map.tally import ItemOutcome, Tally
+from qwen_cli.errors import CacheMiss, CredentialsError, Killed, NetworkError, QwenError
+from qwen_cli.map.budget import Budget
+from qwen_cli.map.one_item import ItemOutcome
+from qwen_cli.map.order import Result, Window
+from qwen_cli.map.pace import Governor, NotSent
+from qwen_cli.map.tally import Tally
+from qwen_cli.map.workers import Workers
+from qwen_cli.output.result import ATOMIC, Output
+from qwen_cli.output.terminal import STDOUT
+from qwen_cli.signals import die_of
 
-_TICK = 0.1
-"""Seconds between two updates of the progress."""
+_TICK: Final = 0.1
+"""Seconds between two looks at the progress and at signals."""
 
-_COUNTING = 0.5
-"""Seconds that counting the unsent items may take."""
+_LAST_WORDS: Final = 0.6
+"""Seconds that an interrupted run has for what is answered already."""
+
+_INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Limits(NamedTuple):
+    """When a run ends before its input does."""
+
+    workers: int
+    fail_fast: bool
 
 
 class Run:
-    """One run over numbered items. `process` answers one, in any thread; `write` writes the results, in order."""
+    """One run; `failure` is what stopped it, if anything did.
+
+    `process` answers an item, in any thread; `settle` makes the result of an outcome, in the main one.
+    """
 
     def __init__(
         self,
-        items: Iterator[tuple[int, bytes | None]],
-        process: Callable[[int, bytes | None], ItemOutcome],
-        write: Callable[[bytes], None],
+        items: Iterator[tuple[int, Any]],
+        process: Callable[[int, Any], ItemOutcome],
+        settle: Callable[[ItemOutcome], tuple[ItemOutcome, Result]],
+        output: Output,
+        *,
         tally: Tally,
         governor: Governor,
-        *,
-        workers: int,
-        fail_fast: bool,
-        max_usd: Decimal | None,
+        budget: Budget,
+        limits: Limits,
     ) -> None:
-        self._items = items
         self._process = process
-        self._window = Window(write)
+        self._settle = settle
+        self._output = output
         self._tally = tally
         self._governor = governor
-        self._max_workers = self._workers = workers
-        self._fail_fast = fail_fast
-        self._max_usd = max_usd
-        self._reading = threading.Lock()
-        self._changed = threading.Condition()
-        self._under_way = 0
-        self._unsent = 0
-        self._failure: BaseException | None = None
-        self.is_out_of_budget = False
+        self._budget = budget
+        self._limits = limits
+        self._window = Window()
+        self._workers = Workers(items, self._answer, self._window)
+        self._deciding = threading.Lock()
+        self._network_failures = 0
+        """How many items in a row failed because of the network."""
+        self._held = b""
+        """Lines without an answer that are only written if one with an answer follows."""
+        self._interrupted: int | None = None
+        self._deadline: float | None = None
+        self._reader_left: float | None = None
+        self._is_stopped = False
+        self.failure: QwenError | None = None
 
-    def finish(self, progress: Callable[[], None]) -> BaseException | None:
-        """Answer all items, or return the failure that stopped the run. `progress` is called now and then."""
-        signals.before_dying(self._window.break_off)
-        for _ in range(self._max_workers):
-            threading.Thread(target=self._work, daemon=True).start()
-        with self._changed:
-            while not self._changed.wait_for(self._is_over, _TICK):
-                progress()
-        if self._failure is not None:
-            self._window.break_off()
-        return self._failure
+    # In any thread.
 
-    def _is_over(self) -> bool:
-        is_drained = self.is_out_of_budget and not self._under_way
-        return is_drained or self._failure is not None or not self._workers
+    def _answer(self, number: int, data: Any) -> ItemOutcome:
+        found = self._process(number, data)
+        if found.outcome is not None and not found.outcome.cached:
+            self._budget.spend(found.outcome.answers)
+        with self._deciding:
+            failure = found.failure
+            if not isinstance(failure, NotSent):
+                is_network = isinstance(failure, NetworkError) and not isinstance(failure, CacheMiss)
+                self._network_failures = self._network_failures + 1 if is_network else 0
+                if failure is not None and self.failure is None and self._stops_all(failure):
+                    self.failure = type(failure)(f"item {number}: {failure}")
+            if self.failure is not None or self._budget.is_at_its_end:
+                self._stop()
+        return found
 
-    def count_unsent(self) -> tuple[int, bool]:
-        """How many items were not sent, and whether that is all of them: a pipe may have more to come."""
-        if not self._reading.acquire(timeout=_COUNTING):
-            return self._unsent, False  # still waiting for input
-        counter = threading.Thread(target=self._skip, daemon=True)
-        counter.start()
-        counter.join(_COUNTING)
-        return self._unsent, not counter.is_alive()
-
-    def _skip(self) -> None:
-        with suppress(QwenError):
-            for _ in self._items:
-                self._unsent += 1
-
-    def _work(self) -> None:
-        try:
-            while self._window.enter() and (read := self._begin()) is not None:
-                outcome = self._process(*read)
-                self._settle(outcome)
-                if self._failure is not None:
-                    break
-                self._window.put(outcome.number, outcome.result)
-                with self._changed:
-                    self._under_way -= 1
-                    if self.is_out_of_budget:
-                        self._changed.notify_all()
-        except BaseException as error:  # the main thread raises it
-            self._stop(error)
-        with self._changed:
-            self._workers -= 1
-            self._changed.notify_all()
-
-    def _begin(self) -> tuple[int, bytes | None] | None:
-        """The next item, counted as under way; None at the end, and once the run has stopped."""
-        with self._reading:
-            read = None if self._is_stopped else next(self._items, None)
-            with self._changed:
-                if read is not None and self._is_stopped:
-                    self._unsent += 1
-                    return None
-                self._under_way += read is not None
-            return read
-
-    @property
-    def _is_stopped(self) -> bool:
-        return self.is_out_of_budget or self._failure is not None
-
-    def _settle(self, outcome: ItemOutcome) -> None:
-        """Count an outcome; stop the run if it means that the other items would fail as well."""
-        if self._failure is not None:
-            return
-        self._tally.add(outcome)
-        if self._max_usd is not None and self._tally.usd >= self._max_usd:
-            self.is_out_of_budget = True
-            self._window.close()
-        if outcome.failure is not None and self._stops_all(outcome):
-            self._stop(type(outcome.failure)(f"item {outcome.number}: {outcome.failure}"))
-        else:
-            self._tally.report(outcome)
-
-    def _stops_all(self, outcome: ItemOutcome) -> bool:
+    def _stops_all(self, failure: QwenError) -> bool:
+        """Whether the other items would fail in the same way, or one failure is enough."""
         return (
-            outcome.is_fatal
-            or self._fail_fast
+            isinstance(failure, CredentialsError)
+            or self._limits.fail_fast
             or self._governor.is_exhausted
-            or self._tally.network_failures >= self._max_workers
+            or self._network_failures >= self._limits.workers
         )
 
-    def _stop(self, failure: BaseException) -> None:
-        with self._changed:
-            if self._failure is None:
-                self._failure = failure
-            self._changed.notify_all()
-        self._window.close()
+    def _stop(self) -> None:
+        """Start nothing more; what is under way is finished."""
+        self._is_stopped = True
+        self._governor.stop()
+        self._workers.stop()
+
+    # In the main thread.
+
+    def finish(self, progress: Callable[[], None]) -> None:
+        """Answer all items, or those until something stops the run; `progress` is called now and then."""
+        for number in _INTERRUPTS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._interrupt)
+        self._workers.start(self._limits.workers)
+        try:
+            while not self._workers.are_over and self._interrupted is None:
+                self._take(_TICK)
+                self._write_ready()
+                self._notice_reader()
+                progress()
+            if self._interrupted is not None:
+                self._stop()
+                while self._workers.has_done and not self._is_late():
+                    self._take(0)
+            if self._is_stopped:
+                self._write_ready()
+                self._write_rest()
+        except _NobodyReads:
+            pass
+        finally:
+            self._stop()
+        if self._interrupted is not None:
+            raise Interrupted(self._interrupted)
+
+    def reader_left(self) -> None:
+        """Nobody reads the results any more."""
+        self._reader_left = time.monotonic()
+
+    def _notice_reader(self) -> None:
+        """Die of it, unless the last result was written when the reader left."""
+        if self._reader_left is not None and time.monotonic() - self._reader_left > _TICK:
+            raise Killed(signal.SIGPIPE)
+
+    def _interrupt(self, number: int, _frame: object) -> None:
+        """Write what is answered, then die; at once at the second time."""
+        if self._interrupted is not None:
+            die_of(number)
+        self._deadline = time.monotonic() + _LAST_WORDS
+        self._interrupted = number
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def _take(self, timeout: float) -> None:
+        """Settle the next outcome, if there is one in time."""
+        found = self._workers.take(timeout)
+        if found is None:
+            return
+        found, result = self._settle(found)
+        if isinstance(found.failure, NotSent):
+            self._tally.unsent += 1
+        else:
+            self._tally.add(found)
+            if found.failure is not None and self.failure is not found.failure:
+                self._report(found.number, found.failure)
+        self._window.put(found.number, result)
+
+    def _report(self, number: int, failure: QwenError) -> None:
+        """Report a failure, unless it is the one that stopped the run, with which that ends."""
+        if self.failure is None or str(self.failure) != f"item {number}: {failure}":
+            self._tally.report(number, failure)
+
+    def _write_ready(self) -> None:
+        for result in self._window.take():
+            self._write_result(result)
+
+    def _write_result(self, result: Result) -> None:
+        if self._is_stopped and not result.is_answer:
+            self._held += result.data
+        else:
+            data, self._held = self._held + result.data, b""
+            self._write(data)
+
+    def _write_rest(self) -> None:
+        for result in self._window.take_rest(Result(b"\n", is_answer=False)):
+            self._write_result(result)
+
+    def _write(self, data: bytes) -> None:
+        """Write in pieces that a pipe takes at once, so that a signal need not wait for a reader."""
+        for start in range(0, len(data), ATOMIC):
+            while not _is_writable(_TICK):
+                if self._is_late():
+                    raise _NobodyReads
+                self._notice_reader()
+            self._output.write(data[start : start + ATOMIC])
+
+    def count_unsent(self) -> tuple[int, bool]:
+        """How many items were not sent, and whether that is all of them."""
+        count, is_all = self._workers.count_unsent()
+        return self._tally.unsent + count, is_all
+
+
+class Interrupted(Killed):
+    """A run that a signal has ended, with all written that was answered."""
+
+
+class _NobodyReads(Exception):
+    """The reader of the results takes nothing, and time is up."""
+
+
+def _is_writable(timeout: float) -> bool:
+    poll = select.poll()
+    poll.register(STDOUT, select.POLLOUT)
+    return bool(poll.poll(timeout * 1000))

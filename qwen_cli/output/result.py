@@ -8,41 +8,31 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from qwen_cli import signals
 from qwen_cli.errors import Killed, LocalError, QwenError
-from qwen_cli.output.file_replacement import AtomicFile
-from qwen_cli.output.terminal import STDERR, STDOUT, encode, screen, visible
+from qwen_cli.output.file_replacement import MAX_COLLECTED, check_replaceable, replace_file
+from qwen_cli.output.terminal import STDERR, STDOUT, screen
+from qwen_cli.text import encode, visible
 
 ATOMIC: Final = 4096
 """Bytes that Linux writes to a pipe atomically: a result up to that size is one write, its newline included."""
-
-_MAX_UNWRITTEN: Final = 64 << 20
-"""Bytes that are kept in memory when the disk is full: an endless answer stops here."""
 
 _SPACE: Final = b" \t\r\n"
 _OWN_DESCRIPTOR = r"(?:/dev|/proc/self)/fd/(\d+)"
 
 
 class Output:
-    """Where a result goes. Used as a context: without `commit`, a file keeps its old content.
-
-    What was written to a stream cannot be taken back.
-    """
+    """Where a result goes: a stream, from which nothing can be taken back."""
 
     def __init__(self, name: str, descriptor: int) -> None:
         self.name = name
         self.terminal = os.isatty(descriptor)
         self._descriptor = descriptor
 
-    def __enter__(self) -> "Output":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """A stream has nothing to discard."""
-
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, is_last: bool = False) -> None:  # noqa: ARG002 -- for a stream with a reader
+        """Write all of it; `is_last` says that the result is complete with it."""
         if self._descriptor == STDOUT and sys.stdout is None:
             raise LocalError("standard output is closed")
         try:
@@ -59,46 +49,49 @@ class Output:
         """Send what was written to standard output instead of making it the result."""
 
 
-class FileOutput(Output):
-    """A file that only a complete result replaces."""
+class WatchedOutput(Output):
+    """Standard output with an eye on its reader, who may leave once the result is complete."""
 
-    def __init__(self, target: str) -> None:
-        self._file = AtomicFile(target)
-        super().__init__(target, self._file.descriptor)
-        self._size = 0
-        self._unwritten = bytearray()
-        """Everything from the write on that failed, as on a full disk: the rest of a paid answer is still received."""
-        self._failure: LocalError | None = None
+    def __init__(self) -> None:
+        super().__init__("standard output", STDOUT)
+        self.on_leaving: Callable[[], None] = lambda: signals.die_of(signal.SIGPIPE)
+        self._reader = signals.Reader(STDOUT, self._leave)
+
+    def _leave(self) -> None:
+        self.on_leaving()
+
+    def write(self, data: bytes, *, is_last: bool = False) -> None:
+        if is_last:
+            self._reader.let_go()
+        super().write(data)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.discard()
+        self._reader.let_go()
 
-    def write(self, data: bytes) -> None:
-        if self._failure is None:
-            try:
-                super().write(data)
-            except LocalError as error:
-                os.ftruncate(self._descriptor, self._size)
-                self._failure = error
-            else:
-                self._size += len(data)
-                return
-        self._unwritten += data
-        if len(self._unwritten) > _MAX_UNWRITTEN:
-            raise self._failure
+
+class FileOutput(Output):
+    """A file that only a complete result replaces: what is written is collected until then."""
+
+    def __init__(self, target: str) -> None:
+        check_replaceable(target)
+        self.name = target
+        self.terminal = False
+        self._collected = bytearray()
+
+    def write(self, data: bytes, *, is_last: bool = False) -> None:  # noqa: ARG002 -- nobody reads it yet
+        self._collected += data
+        if len(self._collected) > MAX_COLLECTED:
+            raise LocalError(f"cannot write {self.name}: more than {MAX_COLLECTED >> 20} MiB, the limit of -o")
 
     def commit(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._file.commit()
+        replace_file(self.name, bytes(self._collected))
 
     def divert(self) -> None:
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        raw = RawOutput(standard_output())
-        while piece := os.read(self._descriptor, 1 << 16):
-            raw.write(piece)
-        raw.write(bytes(self._unwritten))
-        raw.end()
+        if self._collected:
+            standard_output().write(bytes(self._collected))
 
 
 def standard_output() -> Output:
@@ -113,47 +106,16 @@ def open_output(target: str | None) -> Iterator[Output]:
     written goes to standard output instead, and the target stands as it was.
     """
     if target is None:
-        with signals.dying_with_reader(STDOUT):
-            yield standard_output()
-        return
-    with open_target(target) as output:
-        try:
+        with WatchedOutput() as output:
             yield output
-            output.commit()
-        except QwenError:
-            output.divert()
-            raise
-
-
-@contextmanager
-def saving(target: str | None) -> Iterator[Callable[[bytes], None] | None]:
-    """A function for documents, one per line. If there are any, they replace the file, even after a failure.
-
-    If one cannot be written, that is raised at the end, when its answer has been printed.
-    """
-    if target is None:
-        yield None
         return
-    with open_target(target) as output:
-        is_empty = True
-        failure: LocalError | None = None
-
-        def save(document: bytes) -> None:
-            nonlocal is_empty, failure
-            is_empty = False
-            if failure is None:
-                try:
-                    output.write(document.rstrip(_SPACE) + b"\n")
-                except LocalError as error:
-                    failure = error
-
-        try:
-            yield save
-        finally:
-            if failure is not None:
-                raise failure
-            if not is_empty:
-                output.commit()
+    file = open_target(target)
+    try:
+        yield file
+        file.commit()
+    except QwenError:
+        file.divert()
+        raise
 
 
 def open_target(target: str) -> Output:
@@ -183,6 +145,55 @@ def _inherited(number: str) -> int:
     return descriptor
 
 
+class Receipt:
+    """The raw responses for `--save FILE`, one per line: written once, also when the run ends before its time.
+
+    If they cannot be written, that is raised after the answer has been printed.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._output = open_target(target)
+        self._is_due = False
+        self._failure: LocalError | None = None
+        signals.before_dying(self.write)
+
+    def add(self, document: bytes) -> None:
+        self._is_due = True
+        if self._failure is None:
+            try:
+                self._output.write(document.rstrip(_SPACE) + b"\n")
+            except LocalError as error:
+                self._failure = error
+
+    def write(self) -> None:
+        """Replace the file by what has come since, if anything has."""
+        is_due, self._is_due = self._is_due, False
+        if is_due and self._failure is None:
+            try:
+                self._output.commit()
+            except LocalError as error:
+                self._failure = error
+
+    @property
+    def failure(self) -> LocalError | None:
+        """Why it could not be written."""
+        return self._failure
+
+
+@contextmanager
+def saving(target: str | None) -> Iterator[Receipt | None]:
+    """The receipt of what is asked in the block, if there is to be one."""
+    receipt = None if target is None else Receipt(target)
+    try:
+        yield receipt
+    finally:
+        if receipt is not None:
+            receipt.write()
+            signals.forget(receipt.write)
+    if receipt is not None and receipt.failure is not None:
+        raise receipt.failure
+
+
 class RawOutput:
     """Bytes passed through as they are; on a terminal, `escape` makes control characters visible."""
 
@@ -191,9 +202,11 @@ class RawOutput:
         self._escape = escape
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace") if output.terminal else None
         self._held = b""
+        self._is_empty = True
 
     def write(self, data: bytes) -> None:
         """Pass it on, except for what may be the end: a short result is one write, white space may be cut."""
+        self._is_empty = self._is_empty and not data
         data = self._held + data
         kept = data.rstrip(_SPACE) if len(data) > ATOMIC else b""
         if len(data) - len(kept) > ATOMIC:
@@ -201,23 +214,20 @@ class RawOutput:
         self._held = data[len(kept) :]
         self._send(kept)
 
-    def end(self) -> None:
-        """Pass on what is held back."""
-        held, self._held = self._held, b""
-        self._send(held)
+    def end_line(self, *, is_last: bool = True) -> None:
+        """Pass on what is held back, and end with one newline; nothing where nothing came."""
+        if not self._is_empty:
+            held, self._held = self._held, b""
+            self._send(held.rstrip(_SPACE) + b"\n", is_last=is_last)
 
-    def end_line(self) -> None:
-        """Pass on what is held back, and end with one newline."""
-        self._held = self._held.rstrip(_SPACE) + b"\n"
-        self.end()
-
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, *, is_last: bool = False) -> None:
         if data:
-            self._output.write(data if self._decoder is None else self._escape(self._decoder.decode(data)).encode())
+            shown = data if self._decoder is None else self._escape(self._decoder.decode(data)).encode()
+            self._output.write(shown, is_last=is_last)
 
 
 class TextOutput:
-    """Text for an `Output`: as UTF-8, control characters escaped on a terminal, ended by exactly one newline."""
+    """Text for an `Output` as it arrives: control characters escaped on a terminal, ended by exactly one newline."""
 
     def __init__(self, output: Output, *, end_line: bool = True) -> None:
         self._output = output
@@ -263,8 +273,8 @@ class TextOutput:
         if len(self._pending) > ATOMIC:
             self.flush()
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = False) -> None:
         """Write what is pending; before that, up to `ATOMIC` bytes are kept, so that a short result is one write."""
         if self._pending:
             pending, self._pending = bytes(self._pending), bytearray()
-            self._output.write(pending)
+            self._output.write(pending, is_last=is_last)

@@ -1,7 +1,6 @@
-"""The standard streams, the terminal that they may share, and text from elsewhere made safe for it."""
+"""The standard streams, and the line of the terminal that they may share."""
 
 import os
-import re
 import stat
 import threading
 from contextlib import suppress
@@ -10,31 +9,6 @@ from typing import Final, Literal
 
 STDOUT: Final = 1
 STDERR: Final = 2
-
-# Control characters but newline and tab, C1, and what reorders text on a bidirectional terminal.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_BREAKS = re.compile("[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
-
-
-def visible(text: str) -> str:
-    """The text with control characters escaped, so that a terminal shows them instead of obeying them."""
-    return _CONTROLS.sub(_escape, text)
-
-
-def _escape(control: re.Match[str]) -> str:
-    code = ord(control[0])
-    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"  # noqa: PLR2004
-
-
-def visible_json(text: str) -> str:
-    """The same for JSON, which keeps its value: control characters occur only inside its strings."""
-    return _CONTROLS.sub(lambda control: " " if control[0] == "\r" else f"\\u{ord(control[0]):04x}", text)
-
-
-def one_line(text: str, *, max_length: int = 1000) -> str:
-    """Text from elsewhere made fit for a message: one line, no control characters, not too long."""
-    line = visible(_BREAKS.sub(" ", text)).strip()
-    return line if len(line) <= max_length else line[:max_length] + "…"
 
 
 def keep_standard_streams() -> None:
@@ -88,19 +62,18 @@ class Screen:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._spinner = ""
+        self._is_drawn = False
         self._unfinished: Writer | None = None
         self._broken: Writer | None = None
 
     def write(self, descriptor: int, data: bytes, writer: Writer) -> None:
-        """Write all of it, after erasing the spinner and ending the line that another writer has left unfinished.
+        """Write all of it, after erasing what is drawn and ending the line that another writer has left unfinished.
 
-        A spinner is drawn again below what was written to its terminal. A pipe's reader may write there, too.
+        What is drawn goes even where a pipe's reader may write to the same terminal.
         """
         with self._lock:
-            spinner = self._spinner
             is_here = descriptor == STDERR or (is_terminal(descriptor) and is_terminal(STDERR))
-            if spinner and (is_here or _has_reader(descriptor)):
+            if self._is_drawn and (is_here or _has_reader(descriptor)):
                 self.erase()
             if is_here:
                 if self._unfinished not in (None, writer):
@@ -110,28 +83,26 @@ class Screen:
                     self._broken = None
                 self._unfinished = None if data.endswith(_LINE_ENDS) else writer
             write_all(descriptor, data)
-            if spinner and is_here:
-                self.draw(spinner)
 
     def has_ended_line_of(self, writer: Writer) -> bool:
         """Whether somebody else's write has ended the line on which that writer was."""
         return self._broken == writer
 
-    def draw(self, spinner: str) -> None:
+    def draw(self, line: str) -> None:
         """Show a line that the next write erases; nothing in the background, or while another line is unfinished."""
         with self._lock, suppress(OSError):
             if self._unfinished is None and _is_in_foreground():
-                self._spinner = spinner
+                self._is_drawn = True
                 width = os.get_terminal_size(STDERR).columns or _WIDTH
-                write_all(STDERR, _ERASED + spinner[: width - 1].encode())
+                write_all(STDERR, _ERASED + line[: width - 1].encode())
 
     def erase(self) -> None:
-        """Remove the spinner, unless the terminal is so slow that a signal would have to wait for it."""
-        if self._lock.acquire(timeout=1):
+        """Remove what is drawn, unless the terminal is so slow that a signal would have to wait for it."""
+        if self._lock.acquire(timeout=0.3):
             with suppress(OSError):
-                if self._spinner and _is_in_foreground():
+                if self._is_drawn and _is_in_foreground():
                     write_all(STDERR, _ERASED)
-                self._spinner = ""
+                self._is_drawn = False
             self._lock.release()
 
 
@@ -150,11 +121,3 @@ def _is_in_foreground() -> bool:
         return os.tcgetpgrp(STDERR) == os.getpgrp()
     except OSError:  # the terminal of another session
         return False
-
-
-def encode(text: str) -> bytes:
-    """UTF-8, with U+FFFD for a lone surrogate."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

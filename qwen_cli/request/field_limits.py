@@ -5,7 +5,7 @@ pattern of a name, the number of tools and stop sequences), the schema holds it 
 for the absent fields of an assistant message too: the official clients send their answers back in that form.
 
 No part refers to another and no alternative is tried: the tag of an object (`role`, `type`) says which limits hold, so
-that a violation is one place, one keyword. A `description` says what is expected where the keywords would not be clear.
+that a violation is one place, one keyword.
 """
 
 from collections.abc import Mapping
@@ -59,17 +59,10 @@ _FUNCTION: Schema = {"enum": ["function"]}
 _NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
 _NULLABLE_BOOLEAN: Schema = {"type": ["boolean", "null"]}
 _NULLABLE_NUMBER = ["number", "null"]
-_NAME: Schema = {
-    "type": "string",
-    "pattern": f"^{NAME}$",
-    "description": "a name of 1 to 64 letters, digits, _ and -",
-}
-IMAGE_URL: Schema = {
-    "type": "string",
-    "format": "image-url",
-    "description": f"an https: URL or a base64 data: URI of {', '.join(IMAGE_TYPES)}",
-}
-_IMAGE = _object({"url": IMAGE_URL}, {"detail": {"enum": ["low", "high", "auto"]}})
+_NAME: Schema = {"type": "string", "pattern": f"^{NAME}$"}
+IMAGE_URL = f"https: URL or base64 data: URI of {', '.join(IMAGE_TYPES)}"
+"""The format of an image's URL, named as it is to be called in messages."""
+_IMAGE = _object({"url": {"type": "string", "format": IMAGE_URL}}, {"detail": {"enum": ["low", "high", "auto"]}})
 _PARTS = {
     name: _object({name: schema}) for name, schema in {"text": _TEXT, "image_url": _IMAGE, "refusal": _TEXT}.items()
 }
@@ -160,7 +153,7 @@ BODY: Schema = {
     "required": ["model", "messages"],
     "if": {"properties": {"top_logprobs": {"type": "number"}}, "required": ["top_logprobs"]},
     "then": {
-        "properties": {"logprobs": {"const": True, "description": "true, because top_logprobs is set"}},
+        "properties": {"logprobs": {"const": True}},
         "required": ["logprobs"],
     },
 }

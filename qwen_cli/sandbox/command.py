@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
+from qwen_cli.key.redaction import without_keys
 from qwen_cli.output.result import standard_output
-from qwen_cli.output.stderr import report, without_keys
+from qwen_cli.output.stderr import report
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
 from qwen_cli.signals import die_of

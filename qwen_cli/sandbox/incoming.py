@@ -23,7 +23,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
         request: dict[str, Any] = json_text.loads(body)
     except ValueError as error:
         raise ApiError(400, f"body: Expected JSON in UTF-8, Received something else: {error}") from None
-    if json_text.holds_infinity(request):
+    if not json_text.is_finite(request):
         raise ApiError(400, "body: Expected JSON, Received a number beyond a double")
     try:
         check_body(request)

@@ -1,0 +1,128 @@
+"""The events of a stream -> the answer that they add up to. No I/O."""
+
+from typing import Any, Final
+
+from qwen_cli import json_text
+from qwen_cli.answer.completion import Answer, first_choice
+from qwen_cli.answer.members import member, quoted
+from qwen_cli.answer.message import Delta, read_texts
+from qwen_cli.answer.server_errors import error_event, error_in
+from qwen_cli.answer.thinking import ThoughtSplitter
+from qwen_cli.answer.tool_calls import CallReader, calls_in
+from qwen_cli.errors import ProtocolError, QwenError
+
+MAX_KEPT: Final = 64 << 20
+"""Characters of a stream that are kept for the verdict at its end; the rest is printed as it arrives and forgotten."""
+
+_CALL_SIZE: Final = 64
+"""Characters that each fragment counts for besides its arguments, so that empty ones cannot fill the memory."""
+
+_BROKEN_OFF: Final = "the stream broke off with an error"
+
+
+class BrokenChunk(ProtocolError):
+    """An event that should have been a chunk."""
+
+
+class ChunkReader:
+    """Builds an answer from the events of a stream, those that are no chunks left out."""
+
+    def __init__(self, *, keep_content: bool, is_format_asked: bool = False) -> None:
+        self._answer = Answer()
+        self._calls = CallReader()
+        self._thoughts = ThoughtSplitter()
+        self._keep_content = keep_content
+        self._is_format_asked = is_format_asked
+        self._content: list[str] = []
+        self._refusal: list[str] = []
+        self._size = 0
+        self._index: Any = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the finish reason has arrived: the only sign that an answer is complete."""
+        return self._answer.finish_reason is not None
+
+    def read(self, data: str, event: str = "") -> Delta:
+        """Read an event, its data and its type; raise the error that it is, BrokenChunk if it is broken."""
+        try:
+            chunk = json_text.loads(data, strict=False)
+        except ValueError as error:
+            if event not in ("", "message", "error"):
+                return Delta()  # of a kind of its own, such as a ping
+            if data.lstrip().startswith(("{", "[")):
+                raise BrokenChunk(f"a chunk of the stream is not JSON: {error}{quoted(data)}") from None
+            chunk = data
+        if failure := self._failure(chunk, event):
+            raise failure
+        if not isinstance(chunk, dict):
+            return Delta()
+        self._answer.read_usage(chunk)
+        choice = self._choice(chunk)
+        return Delta() if choice is None else self._read_choice(choice)
+
+    def _failure(self, chunk: Any, event: str) -> QwenError | None:
+        if isinstance(chunk, str):
+            return error_event(chunk, _BROKEN_OFF)
+        if not isinstance(chunk, dict):
+            return None
+        choice = first_choice(chunk) or {}
+        failure = error_in(chunk, _BROKEN_OFF) or error_in({"error": choice.get("error")}, _BROKEN_OFF)
+        return failure or (error_event(chunk, _BROKEN_OFF) if event == "error" else None)
+
+    def _choice(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
+        """The choice of the answer, which is that of the first chunk: its index may be any, or none."""
+        choice = first_choice(chunk)
+        index = choice.get("index") if choice else None
+        if index is None:
+            return choice
+        if self._index is None:
+            self._index = index
+        return choice if index == self._index else None
+
+    def _read_choice(self, choice: dict[str, Any]) -> Delta:
+        answer = self._answer
+        delta = member(choice, "delta", dict, answer.odd) or {}
+        texts = self._separated(read_texts(delta, answer.odd))
+        self._keep(self._refusal, texts.refusal)
+        for index, fragment in calls_in(delta, answer.odd):
+            self._count(_CALL_SIZE + len(fragment.arguments))
+            self._calls.read(index, fragment)
+        answer.finish_reason = member(choice, "finish_reason", str, answer.odd) or answer.finish_reason
+        return texts
+
+    def _separated(self, texts: Delta) -> Delta:
+        """The texts, with the reasoning that stands in the content where it belongs."""
+        if texts.content:
+            content, thoughts = self._thoughts.split(texts.content)
+            texts = texts._replace(content=content, reasoning=texts.reasoning + thoughts)
+        self._note(texts)
+        return texts
+
+    def _note(self, texts: Delta) -> None:
+        self._answer.has |= {name for name in ("content", "reasoning") if getattr(texts, name)}
+        if self._keep_content:
+            self._keep(self._content, texts.content)
+
+    def _keep(self, pieces: list[str], piece: str) -> None:
+        if piece:
+            self._count(len(piece))
+            pieces.append(piece)
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_KEPT:
+            raise ProtocolError(f"the stream needs more than {MAX_KEPT >> 20} MiB of memory")
+
+    def finish(self) -> tuple[Delta, Answer]:
+        """The last texts, held back so far, and the answer, its content included if `keep_content` was set."""
+        content, thoughts = self._thoughts.end()
+        last = Delta(content=content, reasoning=thoughts)
+        self._note(last)
+        answer = self._answer
+        answer.content, answer.refusal = "".join(self._content), "".join(self._refusal)
+        answer.tool_calls = self._calls.finish()
+        answer.is_still_thinking = self._thoughts.is_thinking
+        if self._is_format_asked:
+            answer.drop_unopened_thoughts()
+        return last, answer

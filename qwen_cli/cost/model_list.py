@@ -1,0 +1,72 @@
+"""The server's list of models: ids, prices and context lengths. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal, localcontext
+from typing import Any, NamedTuple
+
+from qwen_cli.answer.members import JsonObject, kind_of, parse_object
+from qwen_cli.cost.usage import figure_of
+from qwen_cli.errors import ProtocolError
+
+_MILLION = 1_000_000
+
+
+class Model(NamedTuple):
+    """A model. Prices are USD per million tokens, the highest where there are several; None for what is not said."""
+
+    id: str
+    aliases: Sequence[str]
+    input_price: Decimal | None
+    output_price: Decimal | None
+    context_tokens: Decimal | None
+    output_tokens: Decimal | None
+
+
+def read_models(body: bytes) -> list[Model]:
+    """The body of `GET /v1/models` -> the models, in its order; ProtocolError if it is no list of models."""
+    data = parse_object(body, "the list of models").get("data")
+    if not isinstance(data, list):
+        raise ProtocolError(f"the list of models has no array 'data' but {kind_of(data)}")
+    return [_model(each) for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
+
+
+def find_model(models: Iterable[Model], name: str) -> Model | None:
+    """The model of that id or alias; servers that ignore `id` in the query list all of theirs."""
+    found = list(models)
+    named = [each for each in found if each.id == name]
+    return next(iter(named or [each for each in found if name in each.aliases]), None)
+
+
+def _model(entry: JsonObject) -> Model:
+    info, aliases = entry.get("info"), entry.get("aliases")
+    sources = [info, entry] if isinstance(info, dict) else [entry]
+    return Model(
+        id=entry["id"],
+        aliases=[each for each in aliases if isinstance(each, str)] if isinstance(aliases, list) else [],
+        input_price=_price(entry.get("pricing"), "input"),
+        output_price=_price(entry.get("pricing"), "output"),
+        context_tokens=_first(sources, ("contextLength", "context_length", "max_model_len", "context_window")),
+        output_tokens=_first(sources, ("outputMax", "max_output_tokens")),
+    )
+
+
+def _first(sources: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Decimal | None:
+    return next(filter(None, (figure_of(source, name) for source in sources for name in names)), None)
+
+
+def _price(pricing: Any, measure: str) -> Decimal | None:
+    """USD per million tokens, where the server names a fixed price."""
+    if not isinstance(pricing, dict) or pricing.get("kind") != "fixed" or pricing.get("currency", "USD") != "USD":
+        return None
+    units = pricing.get("units")
+    prices = []
+    for unit in units if isinstance(units, list) else ():
+        if not isinstance(unit, dict) or unit.get("measure") not in ("input", "output"):
+            return None
+        price, per = figure_of(unit, "price"), figure_of(unit, "per")
+        if price is None or not per:
+            return None
+        if unit["measure"] == measure:
+            with localcontext(rounding=ROUND_CEILING):
+                prices.append(price * _MILLION / per)
+    return max(prices, default=None)
