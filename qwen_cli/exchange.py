@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from qwen_cli.answer.chunks import BrokenChunk, ChunkReader
+from qwen_cli.answer.chunks import BrokenChunk, ChunkReader, TooMuchToKeep
 from qwen_cli.answer.completion import Answer, read_completion
 from qwen_cli.answer.message import Delta
 from qwen_cli.answer.server_errors import FieldRefused, refused_field
 from qwen_cli.answer.verdict import Expectation, UnfitAnswer, Verdict, judge
 from qwen_cli.cache import Cache
 from qwen_cli.connection.client import Client
-from qwen_cli.connection.response import MAX_BYTES, Reply, too_large
+from qwen_cli.connection.response import MAX_BYTES, CutEvent, Reply, too_large
 from qwen_cli.connection.server_sent_events import Event
 from qwen_cli.errors import CacheMiss, LocalError, NetworkError, QwenError
 from qwen_cli.json_text import encode
@@ -64,6 +64,9 @@ class Watch:
 
     def piece(self, data: bytes) -> None:
         """A piece of a response that was not requested as a stream."""
+
+    def whole(self) -> None:
+        """All pieces have come."""
 
     def event(self, data: str) -> None:
         """The data of an event of a stream, whatever it is."""
@@ -140,6 +143,7 @@ class Service:
                 if verdict.is_good:
                     if watch:
                         watch.piece(received)
+                        watch.whole()
                     if receipt:
                         receipt.add(received)
                     return Outcome(request, [answer], verdict, received, cached=True)
@@ -215,12 +219,12 @@ class Service:
                     receipt.add(line.encode())
                 watch.event(line)
                 watch.delta(reader.read(event.data, event.type))
-        except LocalError:  # what was received cannot be written
+        except (LocalError, TooMuchToKeep):
             raise
-        except (NetworkError, BrokenChunk) as error:
+        except (NetworkError, BrokenChunk, CutEvent) as error:
             if reader.is_finished:
                 self._notes.note(f"the answer is complete, but its usage may be missing: {error}")
-            else:
+            elif not isinstance(error, CutEvent):  # of which the verdict is that the finish reason is missing
                 failure = error
         except QwenError as error:
             failure = error
@@ -245,5 +249,8 @@ def _collected(reply: Reply, watch: Watch, received: bytearray) -> Iterator[byte
         size += len(piece)
         if size <= MAX_BYTES:
             received += piece
+        elif not watch.is_raw:
+            break
+    watch.whole()
     if size > MAX_BYTES:
         raise too_large()

@@ -22,8 +22,6 @@ def visible(text: str) -> str:
 
 def _escape(control: re.Match[str]) -> str:
     code = ord(control[0])
-    if control[0] == "\r":
-        return "\\r"
     return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"  # noqa: PLR2004
 
 
@@ -34,5 +32,5 @@ def visible_json(text: str) -> str:
 
 def one_line(text: str, *, max_length: int = 1000) -> str:
     """Text from elsewhere made fit for a message: one line, no control characters, not too long."""
-    line = visible(_BREAKS.sub(" ", text)).strip()
+    line = visible(_BREAKS.sub(" ", text).replace("\r", "\\r")).strip()
     return line if len(line) <= max_length else line[:max_length] + "…"

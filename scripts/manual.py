@@ -10,8 +10,9 @@ from dataclasses import replace
 from textwrap import wrap
 
 from qwen_cli import errors
-from qwen_cli.cli.examples import EXAMPLES
-from qwen_cli.key import sources
+from qwen_cli.cli.help_texts import EXAMPLES
+from qwen_cli.key.os_keyring import SERVICE
+from qwen_cli.key.redaction import VARIABLES
 from qwen_cli.request.field_limits import MODEL
 from scripts import ROOT
 from scripts.declarations import Command, Operands, Option, shared_options
@@ -28,7 +29,7 @@ def render(commands: Mapping[str, Command], prose: str | None = None) -> str:
     page = Page(commands)
     words = {
         "model": literal(MODEL),
-        "service": sources.SERVICE,
+        "service": SERVICE,
         "usual": listed([f"\\fB{path}\\fR" for path in page.usual]),
         "without_variable": page.without_variable(),
     }
@@ -118,12 +119,12 @@ class Page:
         yield from (".Bd -literal -offset indent", *map(literal, lines), ".Ed", ".Pp")
 
     def keys(self, _: None) -> Iterator[str]:
-        yield f".It Ev {' , '.join(sources.VARIABLES)}"
+        yield f".It Ev {' , '.join(VARIABLES)}"
 
     def statuses(self, _: None) -> Iterator[str]:
         """The exit statuses of the errors, as the drawing of their tree explains them."""
         explained = dict(re.findall(r"─ (\w+) +\d+ +(.*)", errors.__doc__ or ""))
-        for error in errors.QwenError.__subclasses__():
+        for error in (kind for kind in errors.QwenError.__subclasses__() if kind.status != 1):
             yield f".It {error.status}"
             yield sentence(explained[error.__name__])
 

@@ -114,8 +114,8 @@ def test_asking_again_says_what_was_wrong_and_adds_up(qwen: Program, api: ApiSer
     assert "asking again, 1 of 2" in again
     assert "22 prompt + 84 completion (60 reasoning) = 106 tokens, 0.00026 USD" in usage
     messages = json.loads(api.requests[1].body)["messages"]
-    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
-    assert "none of the choices" in messages[2]["content"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert "none of the choices" in messages[-1]["content"]
     assert "responses\t2\n" in qwen("cost", "--saved", "all.json").text
 
 
@@ -123,7 +123,7 @@ def test_asking_again_repeats_a_lone_surrogate_as_a_replacement_character(qwen: 
     api.answer(reply(body=json.dumps(completion("a\ud800b")).encode()), reply(completion("spam")))
     result = qwen("ask", "--choice=spam", "--choice=ham", "--reask=1", "hi")
     assert (result.status, result.text) == (0, "spam\n")
-    assert json.loads(api.requests[1].body)["messages"][1]["content"] == "a\ufffdb"
+    assert json.loads(api.requests[1].body)["messages"][2]["content"] == "a\ufffdb"
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash"])

@@ -21,6 +21,7 @@ def test_prints_the_content_and_one_newline_and_nothing_on_standard_error(qwen: 
     assert request.json == {
         "model": "alibaba/qwen3.6-35b-a3b",
         "messages": [{"role": "user", "content": "hi"}],
+        "stream": False,
     }
 
 
@@ -74,7 +75,8 @@ def test_reads_a_body_with_unknown_fields_and_without_optional_ones(qwen: Progra
     ("arguments", "printed"),
     [
         pytest.param('{"city": "Genève", "n": 1.50}', {"city": "Genève", "n": 1.5}, id="an object is parsed"),
-        pytest.param("", "", id="nothing stays an empty string"),
+        pytest.param("", {}, id="nothing is an empty object"),
+        pytest.param({"city": "Oslo"}, {"city": "Oslo"}, id="an object is that object"),
         pytest.param('{"city": ', '{"city": ', id="broken JSON stays text"),
         pytest.param("NaN", "NaN", id="what JSON does not know stays text"),
         pytest.param("line\nbreak", "line\nbreak", id="a line break is escaped"),

@@ -155,9 +155,9 @@ class TestFailure:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            ("{}", "talk.json is not a conversation: messages: Expected an array, Received an object"),
+            ("{}", "talk.json is not a conversation: messages: {} is not of type"),
             ("null", "talk.json is not a conversation: "),
-            ('[{"role": "x"}]', "talk.json is not a conversation: messages.0.role: Expected "),
+            ('[{"role": "x"}]', 'talk.json is not a conversation: messages.0.role: "x" is not one of '),
             ("[", "talk.json is not JSON: "),
             (b"\xff", "talk.json is not UTF-8: byte 0xff at offset 0"),
         ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qwen_cli.connection.response import decoded
+from qwen_cli.connection.decompression import decoded
 from qwen_cli.connection.retries import delay, parse_retry_after
 from qwen_cli.errors import ProtocolError
 from tests.api_server import ApiServer, reply

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qwen_cli.output.stderr import without_keys
+from qwen_cli.key.redaction import without_keys
 from qwen_cli.sandbox.faults import FAULTS
 from tests.program import KEY, Program
 

@@ -13,33 +13,35 @@ PACKAGE = ROOT / "qwen_cli"
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
 """Path by name, the name without the package's: `connection.client`, `__main__`, `cli.__init__`."""
 
-BASE = {"errors", "signals", "__init__"}
-"""What everything may use; the `__init__` of the package holds its version."""
+FLOORS = (
+    ("errors", "text", "background"),
+    ("signals", "endpoint", "json_text"),
+    ("key", "answer"),
+    ("output", "request", "cost"),
+    ("cache", "connection", "prompt"),
+    ("exchange", "sandbox"),
+    ("map",),
+    ("cli",),
+    ("__main__",),
+)
+"""The packages, and the modules at the top, from the ground up: each may import what is below it, and nothing else."""
 
-MAY_IMPORT: dict[str, set[str]] = {
-    "__init__": set(),
-    "errors": set(),
-    "background": set(),
-    "signals": {"errors"},
-    "endpoint": {"errors"},
-    "output": BASE,
-    "json_text": {"output"},
-    "cache": BASE | {"output"},
-    "key": BASE | {"output", "endpoint", "background", "prompt"},
-    "answer": BASE | {"json_text", "output", "key"},
-    "request": BASE | {"json_text", "output", "endpoint", "key", "answer", "prompt"},
-    "prompt": BASE | {"json_text", "output", "answer", "request"},
-    "cost": BASE | {"json_text", "output", "answer"},
-    "connection": BASE | {"json_text", "output", "endpoint", "key", "answer", "background"},
-    "exchange": BASE | {"json_text", "output", "answer", "connection", "cache"},
-    "map": BASE | {"json_text", "output", "answer", "cost", "exchange", "connection", "prompt", "request"},
-    "sandbox": BASE | {"json_text", "output", "request"},
-    "cli": BASE
-    | {"json_text", "output", "endpoint", "key", "answer", "request", "prompt", "cost", "connection", "cache"}
-    | {"exchange", "map", "sandbox"},
-    "__main__": BASE | {"output", "endpoint", "connection", "cli"},
+PURE = ("answer", "cost", "request", "text", "json_text", "errors")
+"""What does no I/O."""
+
+DOING_IO = {
+    "os",
+    "sys",
+    "socket",
+    "select",
+    "subprocess",
+    "httpx",
+    "httpcore",
+    "pathlib",
+    "shutil",
+    "threading",
+    "time",
 }
-"""For each package, or module at the top, what it may import beside itself."""
 
 WELL_KNOWN = sys.stdlib_module_names | {"requests", "aiohttp", "urllib3", "click", "typer", "httpx", "httpcore", "h11"}
 LONGEST = 350
@@ -47,7 +49,7 @@ LONGEST = 350
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines and names of all that a module imports of ours: at any depth, for the types only, relative or not."""
+    """The lines and names of the modules that a module imports of ours, at any depth, for the types only or not."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -60,17 +62,42 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
         for name in names:
             package, _, rest = name.partition(".")
             if package == "qwen_cli":
-                yield node.lineno, rest.partition(".")[0]
+                module = rest if rest in MODULES else rest.rpartition(".")[0]
+                if module:  # otherwise the version, which is that of the package itself
+                    yield node.lineno, module
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_one_way(module: str) -> None:
-    """What a package may import is in one table; the sandbox is the business of the cli alone."""
+def floor_of(name: str) -> int:
+    return next(number for number, names in enumerate(FLOORS) if name in names)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "__init__"])
+def test_imports_point_downwards(module: str) -> None:
     own = module.partition(".")[0]
-    known = {name.partition(".")[0] for name in MODULES}
-    for line, name in imported(MODULES[module]):
-        target = name if name in known else "__init__"
-        assert target == own or target in MAY_IMPORT[own], f"{MODULES[module]}:{line}: {own} must not import {target}"
+    for line, target in imported(MODULES[module]):
+        package = target.partition(".")[0]
+        is_below = package == own or floor_of(package) < floor_of(own)
+        assert is_below, f"{MODULES[module]}:{line}: {own} must not import {package}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    imports = {module: {target for _, target in imported(path)} & MODULES.keys() for module, path in MODULES.items()}
+    while leaves := [module for module, targets in imports.items() if not targets & imports.keys()]:
+        for leaf in leaves:
+            del imports[leaf]
+    assert not imports
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.partition(".")[0] in PURE])
+def test_what_is_pure_imports_nothing_that_does_io(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} & DOING_IO <= ALLOWED.get(module, set())
+
+
+ALLOWED = {"errors": {"sys"}, "request.body": {"os"}}
+"""The version of Python in a message; the parts of a file's name."""
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("cli.")])

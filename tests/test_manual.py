@@ -8,9 +8,9 @@ import click
 import pytest
 
 from qwen_cli.cli.commands import COMMANDS
-from qwen_cli.cli.examples import EXAMPLES
+from qwen_cli.cli.help_texts import EXAMPLES
 from qwen_cli.errors import QwenError
-from qwen_cli.key.sources import VARIABLES
+from qwen_cli.key.redaction import VARIABLES
 from scripts import ROOT
 from scripts.declarations import read_commands
 from scripts.manual import PROSE, render

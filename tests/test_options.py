@@ -65,8 +65,9 @@ MALFORMED: dict[str, list[tuple[str, str]]] = {
         ("42=101", "from -100 to 100"),
         ("42=-100.1", "from -100 to 100"),
         ("42=x", "from -100 to 100"),
-        ('{"42": "1"}', "from -100 to 100"),
-        ('{"42": true}', "from -100 to 100"),
+        ('{"42": "1"}', "number"),
+        ('{"42": true}', "number"),
+        ('{"42": 101}', "100"),
         ("{", "not JSON"),
         ("42", "TOKEN=BIAS"),
     ],
@@ -76,27 +77,27 @@ MALFORMED: dict[str, list[tuple[str, str]]] = {
         ("{", "json_object"),
         ("null", "null"),
         ('{"type":"xml"}', "json_object"),
-        ('{"type":"json_schema","json_schema":{"name":"a b"}}', "1 to 64"),
-        ('{"type":"text","strict":true}', "no such field"),
-        ("[]", "an object"),
+        ('{"type":"json_schema","json_schema":{"name":"a b"}}', "{1,64}"),
+        ('{"type":"text","strict":true}', "'strict' was unexpected"),
+        ("[]", '"object"'),
     ],
     "--tools": [
         ("weather", "JSON"),
         ("NaN", "JSON"),
         ("[", "JSON"),
         ("null", "null"),
-        ("{}", "an array"),
-        ("[1]", "an object"),
+        ("{}", '"array"'),
+        ("[1]", '"object"'),
         ('[{"type":"function"}]', "function"),
     ],
-    "--tool-choice": [("a b", "required"), ("x" * 65, "required"), ("{}", "type"), ("[]", "an object")],
+    "--tool-choice": [("a b", "required"), ("x" * 65, "required"), ("{}", "type"), ("[]", '"object"')],
     "--messages": [
         ("hi", "JSON"),
         ('["\\ud800"]', "surrogate"),
         ("null", "null"),
-        ("{}", "an array"),
-        ("[1]", "an object"),
-        ('[{"role":"wizard","content":"x"}]', "assistant"),
+        ("{}", '"array"'),
+        ("[1]", '"object"'),
+        ('[{"role":"wizard","content":"x"}]', "not one of"),
         ('[{"role":"user"}]', "content"),
         ('[{"role":"tool","content":"x"}]', "tool_call_id"),
     ],
@@ -214,6 +215,7 @@ SET = {
 }
 SENT = {
     "model": "another",
+    "stream": False,
     "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],
     "max_tokens": 7,
     "temperature": 0.5,
@@ -251,7 +253,7 @@ def test_an_empty_variable_counts_as_unset(qwen: Program, api: ApiServer) -> Non
     names = {name for option in options("ask") for name in variables(option)} - {"AIMLAPI_BASE_URL"}
     result = qwen("ask", "hi", env=dict.fromkeys(names, ""))
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
-    assert set(api.request.json) == {"model", "messages"}
+    assert set(api.request.json) == {"model", "messages", "stream"}
 
 
 def test_the_variable_of_a_switch_that_is_no_yes_or_no_is_named(qwen: Program) -> None:

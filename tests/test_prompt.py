@@ -11,7 +11,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.prompt.messages import image_type, join_pieces, split_words, user_messages
+from qwen_cli.prompt.images import image_type
+from qwen_cli.prompt.messages import Prompt, join_pieces, split_words
 from tests.program import TERMINAL, WITHOUT_PRIVILEGE, Options, Program, Result
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -319,4 +320,4 @@ def test_the_type_of_an_image_is_one_of_four_or_unknown(data: bytes) -> None:
 
 
 def test_no_text_and_no_image_is_no_message() -> None:
-    assert user_messages("", []) == []
+    assert Prompt(system=None, earlier=[], pieces=["", " "]).new_messages() == []

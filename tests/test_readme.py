@@ -11,8 +11,8 @@ import pytest
 
 from qwen_cli import errors
 from qwen_cli.cli.check import STATUS_OF_NO
-from qwen_cli.cli.map import OUT_OF_BUDGET, SOME_FAILED
-from qwen_cli.key import sources
+from qwen_cli.cli.many import OUT_OF_BUDGET, SOME_FAILED
+from qwen_cli.key.redaction import VARIABLES
 from tests.program import require_tool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,4 +139,4 @@ def test_the_table_of_exit_statuses_is_that_of_the_errors() -> None:
 
 
 def test_the_variables_of_the_key_are_listed_in_their_order() -> None:
-    assert ", ".join(f"`{name}`" for name in sources.VARIABLES) in section("Variables")
+    assert ", ".join(f"`{name}`" for name in VARIABLES) in section("Variables")

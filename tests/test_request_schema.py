@@ -199,7 +199,7 @@ def invocations(draw: st.DrawFn) -> tuple[list[str], Json]:
     chosen = draw(st.lists(st.sampled_from(sorted(FLAGS)), unique=True))
     drawn = [draw(FLAGS[name]) for name in chosen]
     text = draw(WORD.filter(lambda word: word.strip() and word != "-"))
-    body: Json = {"model": field_limits.MODEL, "messages": [{"role": "user", "content": text}]}
+    body: Json = {"model": field_limits.MODEL, "messages": [{"role": "user", "content": text}], "stream": False}
     flags = [each for given_flags, _ in drawn for each in given_flags]
     for _, fields in drawn:
         body |= fields

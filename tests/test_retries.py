@@ -25,7 +25,7 @@ def failure(status: int, **headers: str) -> Reply:
 AT_ONCE = {"retry_after": "0"}
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 529])
 def test_what_the_service_does_not_charge_for_is_tried_again(qwen: Program, api: ApiServer, status: int) -> None:
     api.answer(failure(status, **AT_ONCE), failure(status, **AT_ONCE), reply(completion("At last.")))
     result = qwen.call("ask", "hi")
@@ -36,7 +36,7 @@ def test_what_the_service_does_not_charge_for_is_tried_again(qwen: Program, api:
     assert api.requests[0].body == api.requests[1].body == api.requests[2].body
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 422, 501])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 501, 530])
 def test_any_other_refusal_is_final(qwen: Program, api: ApiServer, status: int) -> None:
     api.answer(failure(status, **AT_ONCE))
     result = qwen.call("ask", "hi")

@@ -231,8 +231,11 @@ def test_json_comes_from_standard_input_and_is_no_part_of_the_prompt(
 ) -> None:
     result = qwen("ask", "--dry-run", flag, "@-", "hi", input=f"\ufeff{json.dumps(delivered)}\n")
     assert (result.status, result.stderr) == (0, "")
-    assert json.loads(result.text) == {"messages": [{"role": "user", "content": "hi"}]} | sent | {
-        "model": json.loads(result.text)["model"]
+    body = json.loads(result.text)
+    messages = sent.get("messages", [{"role": "user", "content": "hi"}])
+    assert body["messages"][-len(messages) :] == messages
+    assert {name: body[name] for name in body.keys() - {"model", "messages", "stream"}} == {
+        name: value for name, value in sent.items() if name != "messages"
     }
 
 
@@ -276,7 +279,7 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
     [
         ("", 7, "standard input is not JSON"),
         (b"\xff", 7, "standard input is not UTF-8"),
-        ("[1]", 2, "--tools: tools.0: Expected an object, Received 1"),
+        ("[1]", 2, '--tools: tools.0: 1 is not of type "object"'),
         ("null", 2, "--tools: null is not a value"),
     ],
 )
@@ -288,16 +291,12 @@ def test_json_from_standard_input_is_held_to_the_limits(
     assert result.message.startswith(start)
 
 
-@pytest.mark.parametrize("mistake", [("--stop=a",) * 5, ("--top-logprobs=2",), ("--schema=gone",)], ids=" ".join)
-def test_what_can_be_seen_is_reported_before_json_is_awaited(qwen: Program, mistake: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "mistake", [("--temperature=9",), ("--seed=x",), ("--system=a", "--system-file=b")], ids=" ".join
+)
+def test_a_value_that_is_none_is_reported_before_json_is_awaited(qwen: Program, mistake: tuple[str, ...]) -> None:
     with qwen.start("ask", "--tools", "@-", *mistake, "hi", input=PIPE) as running:
-        assert running.finish(timeout=2.5).status in {2, 7}
-
-
-def test_a_missing_key_is_reported_before_json_is_awaited(qwen: Program) -> None:
-    env = {"AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://192.0.2.1/v1"}
-    with qwen.start("ask", "--tools", "@-", "hi", input=PIPE, env=env) as running:
-        assert running.finish().status == 3
+        assert running.finish().status == 2
 
 
 def test_a_terminal_that_is_read_gets_a_note(qwen: Program) -> None:

@@ -130,9 +130,11 @@ def test_on_a_terminal_the_model_cannot_send_an_escape_sequence_split_over_chunk
     assert "\x1b[2J" not in shown
 
 
-def test_a_whole_response_is_no_stream(qwen: Program, api: ApiServer) -> None:
-    api.answer(reply(completion()))
-    assert qwen("stream", "hi").status == 9
+def test_a_whole_response_is_read_as_one(qwen: Program, api: ApiServer) -> None:
+    api.answer(*[reply(completion("Hello.", reasoning="Hm."))] * 2)
+    result = qwen("stream", "--show", "both", "hi")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Hm.\n")
+    assert json.loads(qwen("json", "--stream", "hi").text) == completion("Hello.", reasoning="Hm.")
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded stream is not part of the project")

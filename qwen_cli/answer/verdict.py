@@ -117,10 +117,10 @@ def _lacks(answer: Answer, expectation: Expectation) -> QwenError | None:
         return failure
     if wanted == "calls":
         return None if answer.tool_calls else ProtocolError("the answer has no tool calls")
+    if odd := next((remark for remark in answer.odd if remark.startswith(wanted)), None):
+        return ProtocolError(f"the answer lacks a part of its {wanted}: {odd}")
     if wanted in answer.has or (answer.tool_calls and wanted == "content"):
         return None
-    if odd := next((remark for remark in answer.odd if remark.startswith(("content", "reasoning", "a part"))), None):
-        return ProtocolError(f"the answer has no {wanted}: {odd}")
     return IncompleteAnswer(f"the answer has no {wanted}")
 
 
@@ -134,7 +134,7 @@ def _fitting(answer: Answer, expectation: Expectation) -> Verdict:
         return Verdict(blocks[0]) if blocks else Verdict("", UnfitAnswer("the answer has no fenced code block"))
     if answer.tool_calls and not text.strip() and not expectation.choices:
         return Verdict(text)
-    found = _find_json(text)
+    found = _find_json(text, expectation.json_format or "JSON")
     if expectation.choices:
         choice = find_choice(text, found.value, expectation.choices)
         message = no_choice(expectation.choices) + quoted(text)
@@ -142,7 +142,7 @@ def _fitting(answer: Answer, expectation: Expectation) -> Verdict:
     return found._replace(failure=found.failure or _misfit(found.value, expectation))
 
 
-def _find_json(content: str) -> Verdict:
+def _find_json(content: str, requested: str) -> Verdict:
     """The JSON that the content is, or that its only code block is."""
     try:
         return Verdict(content, value=json_text.loads(content))
@@ -155,7 +155,9 @@ def _find_json(content: str) -> Verdict:
                 return Verdict(blocks[0], value=json_text.loads(blocks[0]))
             except ValueError as error:
                 reason = error
-    return Verdict(content, UnfitAnswer(f"the answer is not JSON: {reason}{quoted(content)}"))
+    return Verdict(
+        content, UnfitAnswer(f"the answer is not JSON, although {requested} was requested: {reason}{quoted(content)}")
+    )
 
 
 def _code_blocks(content: str) -> list[str]:
@@ -167,6 +169,6 @@ def _code_blocks(content: str) -> list[str]:
 def _misfit(value: Any, expectation: Expectation) -> UnfitAnswer | None:
     """How a JSON value is not what was requested."""
     if expectation.json_format == "json_object" and not isinstance(value, dict):
-        return UnfitAnswer(f"the answer is not a JSON object but {kind_of(value)}")
+        return UnfitAnswer(f"the answer is not a JSON object but {kind_of(value)}, although json_object was requested")
     misfit = expectation.find_misfit and expectation.find_misfit(value)
     return UnfitAnswer(f"the answer does not fit the schema: {misfit}") if misfit else None

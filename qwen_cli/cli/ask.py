@@ -18,7 +18,6 @@ def ask(
 ) -> None:
     """Print the answer once it is complete."""
     from qwen_cli.cli import preparing
-    from qwen_cli.cli.printing import print_outcome
 
     preparing.require_different_files(output=output, save=save, chat=chat)
     with preparing.open_chat(chat, common) as conversation, open_output(output) as out, saving(save) as receipt:
@@ -28,6 +27,8 @@ def ask(
             preparing.print_preview(draft, prompt, common, out, conversation)
             return
         with preparing.open_service(common) as service:
+            from qwen_cli.cli.printing import print_outcome
+
             messages = preparing.await_messages(prompt, common.notes, conversation)
             outcome = service.keep(service.ask(draft.request(messages), reask=reask, receipt=receipt))
             print_outcome(outcome, out, show)

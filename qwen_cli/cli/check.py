@@ -7,7 +7,7 @@ import typer
 
 from qwen_cli.answer.choice import NO, YES
 from qwen_cli.cli.option_groups import CommonOptions
-from qwen_cli.cli.option_types import Text, is_from_variable
+from qwen_cli.cli.option_types import Operand, is_from_variable
 from qwen_cli.cli.options import variable
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.result import open_output, saving
@@ -16,7 +16,7 @@ STATUS_OF_NO = 10
 
 
 def check(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", click_type=Text())] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", click_type=Operand())] = None,
     *,
     common: CommonOptions,
     reask: int = 0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwen_cli.cli.option_groups import CommonOptions
-from qwen_cli.cli.option_types import Text
+from qwen_cli.cli.option_types import Operand
 from qwen_cli.errors import IncompleteAnswer, InvalidUsage, ProtocolError, QwenError
 from qwen_cli.output.result import open_output
 from qwen_cli.output.stderr import Notes
@@ -48,7 +48,7 @@ def cost(
             from qwen_cli.cli import preparing
 
             draft = preparing.draft_request(common)
-            prompt = preparing.begin_prompt([Text().convert(word, None, None) for word in words], common)
+            prompt = preparing.begin_prompt([Operand().convert(word, None, None) for word in words], common)
             if common.is_preview:
                 preparing.print_preview(draft, prompt, common, out)
                 return

@@ -3,7 +3,7 @@
 from qwen_cli.cli.option_groups import CommonOptions
 from qwen_cli.connection.client import Client
 from qwen_cli.endpoint import Endpoint, parse_endpoint
-from qwen_cli.errors import CredentialsError
+from qwen_cli.errors import CredentialsError, RefusedError
 from qwen_cli.key.sources import Key, find_key
 from qwen_cli.output.spinner import waiting
 
@@ -18,11 +18,15 @@ def get_models(common: CommonOptions, query: str = "") -> bytes:
     endpoint = parse_endpoint(common.sending.base_url)
     url, purpose = endpoint.models_url(query), "waiting for the list of models"
     try:
-        return _get(url, endpoint, None, common, purpose)
-    except CredentialsError:
-        if common.sending.no_key:
-            raise
-        return get_with_key(url, endpoint, common, purpose)
+        try:
+            return _get(url, endpoint, None, common, purpose)
+        except CredentialsError:
+            if common.sending.no_key:
+                raise
+            return get_with_key(url, endpoint, common, purpose)
+    except RefusedError as error:
+        message = f"the server has no list of models: {error.message}"
+        raise RefusedError(message, advice="check --base-url") from error
 
 
 def _get(url: str, endpoint: Endpoint, key: Key | None, common: CommonOptions, purpose: str) -> bytes:

@@ -31,9 +31,6 @@ def json(
                 events = PrintedEvents(out, pretty=bool(pretty), keeps_content=draft.expectation.needs_content)
                 outcome = service.ask(request, watch=events)
             else:
-                body = PrintedBody(out, pretty=out.terminal if pretty is None else pretty)
-                try:
+                with PrintedBody(out, pretty=out.terminal if pretty is None else pretty) as body:
                     outcome = service.keep(service.ask(request, watch=body))
-                finally:
-                    body.end()
             preparing.settle(outcome, common.notes, usage=usage)

@@ -14,17 +14,18 @@ import click
 import typer
 
 from qwen_cli.cache import CacheOptions
-from qwen_cli.cli.option_types import Text
+from qwen_cli.cli.option_types import Awaited, Operand
 from qwen_cli.cli.options import EXCLUSIVE, NOT_TAKEN, OPTIONS, VARIABLE_PREFIX
 from qwen_cli.endpoint import SendingOptions
 from qwen_cli.errors import InvalidUsage
 from qwen_cli.output.stderr import Notes
 from qwen_cli.prompt.messages import PromptOptions
+from qwen_cli.prompt.standard_input import standard_input
 from qwen_cli.request.body import RequestOptions
 
 R = TypeVar("R")
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=Text())]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", click_type=Operand())]
 """The operands of a command that takes a prompt."""
 
 
@@ -92,8 +93,10 @@ def gathering(command: Callable[..., R]) -> Callable[..., R]:
     not_taken = NOT_TAKEN.get(command.__name__, ())
 
     def gather(**values: Any) -> R:
+        notes = Notes(quiet=values.get("quiet", False))
         settle_conflicts(values, click.get_current_context())
-        note_unknown_variables(Notes(quiet=values.get("quiet", False)))
+        read_awaited(values, notes)
+        note_unknown_variables(notes)
         return _gathered(command, values)
 
     gather.__name__ = command.__name__
@@ -144,6 +147,16 @@ def settle_conflicts(values: dict[str, Any], context: click.Context) -> None:
             raise InvalidUsage(" and ".join(names[name] for name in flags or given) + " cannot be combined")
         for name in set(given) - set(flags):
             values[name] = None
+
+
+def read_awaited(values: dict[str, Any], notes: Notes) -> None:
+    """Read the one value that comes from standard input, if there is one, before anything else is done."""
+    for name, value in values.items():
+        if isinstance(value, Awaited):
+            values[name] = value.parse(standard_input.read(notes.note))
+        elif isinstance(value, list | tuple) and any(isinstance(each, Awaited) for each in value):
+            text = standard_input.read(notes.note)
+            values[name] = [each.parse(text) if isinstance(each, Awaited) else each for each in value]
 
 
 def note_unknown_variables(notes: Notes) -> None:

@@ -3,19 +3,18 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from qwen_cli.endpoint import parse_endpoint
-from qwen_cli.errors import InvalidUsage, LocalError
+from qwen_cli.errors import InvalidUsage
 from qwen_cli.key.redaction import without_keys
-from qwen_cli.output.stderr import Notes
-from qwen_cli.prompt.files import decode_text, load_json, load_json_file, load_json_from, read_part
+from qwen_cli.prompt.files import decode_text, load_json, load_json_file, load_json_from
 from qwen_cli.prompt.standard_input import STDIN, standard_input
-from qwen_cli.request.body import NamedSchema
+from qwen_cli.request.body import NamedSchema, named_schema
 from qwen_cli.request.field_limits import INTEGERS, LOGIT_BIAS, PERIOD_HOURS, RANGES, REQUEST_ID
 
 FROM_STDIN = "@-"
@@ -23,6 +22,13 @@ FROM_STDIN = "@-"
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = r"[+-]?\d{1,300}"
+
+
+class Awaited(NamedTuple):
+    """A value that is still to be read from standard input (`@-`)."""
+
+    parse: Callable[[str], Any]
+    """Turns the text into the value, or raises what is wrong with it."""
 
 
 class OneValue(click.ParamType, ABC):  # type: ignore[type-arg]  # generic in newer Clicks only
@@ -86,6 +92,15 @@ class Text(OneValue):
         return super().convert(text, param, ctx)
 
 
+class Operand(Text):
+    """A word of the prompt; a `-` stands for standard input."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == STDIN:
+            standard_input.claim(STDIN)
+        return super().convert(value, param, ctx)
+
+
 class ModelId(Text):
     metavar = "ID"
 
@@ -108,11 +123,12 @@ class BaseUrl(Text):
 class Path(OneValue):
     """A file's name: any bytes, but not empty.
 
-    `kind` is for completion: `any` file, an `image`, `json`, a `folder`.
+    `kind` is for completion: `any` file, an `image`, `json`, a `folder`. Where it is read, `-` may be standard input.
     """
 
-    def __init__(self, kind: str = "any") -> None:
+    def __init__(self, kind: str = "any", *, may_be_stdin: bool = False) -> None:
         self.kind = kind
+        self._may_be_stdin = may_be_stdin
         self.metavar = {"image": "FILE|URL", "folder": "DIR"}.get(kind, "FILE")
 
     def parse(self, text: str) -> str:
@@ -120,22 +136,11 @@ class Path(OneValue):
             raise ValueError("a file name cannot be empty")
         return text
 
-
-class TextOfFile(Path):
-    """A file's name, in whose place its text is handed on, without its final newline."""
-
-    def parse(self, text: str) -> str:
-        return read_part(super().parse(text))
-
-
-class PromptFile(Path):
-    """The same for a file that may be a program: the line that names its interpreter is left out."""
-
-    def parse(self, text: str) -> str:
-        if text == STDIN:
-            raise ValueError("it takes the name of a file (-f - is standard input)")
-        prompt = read_part(super().parse(text))
-        return prompt.partition("\n")[2] if prompt.startswith("#!") else prompt
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        if path == STDIN and self._may_be_stdin:
+            standard_input.claim(STDIN)
+        return path
 
 
 class Choice(OneValue):
@@ -231,19 +236,18 @@ class Json(Text):
         self.names = names
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        def checked(found: Any, source: str) -> Any:
+            with self.naming(param, ctx):
+                return self.check(found, source)
+
         text = str(value)
-        if not text.startswith("@"):
-            return super().convert(value, param, ctx)
         if text == FROM_STDIN:
             standard_input.claim(max(param.opts, key=len) if param else self.field)
-            notes = Notes(quiet=bool(ctx and ctx.params.get("quiet")))
             source = "standard input"
-            found = load_json_from(source, standard_input.read(notes.note))
-        else:
-            source = text[1:]
-            found = load_json_file(source)
-        with self.naming(param, ctx):
-            return self.check(found, source)
+            return Awaited(lambda awaited: checked(load_json_from(source, awaited), source))
+        if text.startswith("@"):
+            return checked(load_json_file(text[1:]), text[1:])
+        return super().convert(value, param, ctx)
 
     def parse(self, text: str) -> Any:
         if text in self.words or (self.names and re.fullmatch(self.names, text)):
@@ -266,7 +270,7 @@ class Json(Text):
 
 
 class Schema(Json):
-    """The JSON Schema of the answer, as a file's name, JSON text, `@FILE` or `@-`."""
+    """The JSON Schema of the answer: a file's name, which stays one, or JSON text, `@FILE` or `@-`."""
 
     def __init__(self) -> None:
         super().__init__("response_format")
@@ -274,27 +278,12 @@ class Schema(Json):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         text = str(value)
-        is_file = bool(text) and not text.lstrip().startswith(("{", "@"))
-        return super().convert(f"@{text}" if is_file else text, param, ctx)
+        if text == FROM_STDIN or text.lstrip().startswith("{"):
+            return super().convert(text, param, ctx)
+        return Path("json").convert(text.removeprefix("@"), param, ctx)
 
     def check(self, found: Any, source: str) -> NamedSchema:
-        if isinstance(found, dict):
-            return named_schema(found, source)
-        if source:
-            raise LocalError(f"{source} is not a JSON schema: it must be an object")
-        raise ValueError("a JSON schema must be an object")
-
-
-def named_schema(found: dict[str, Any], source: str) -> NamedSchema:
-    """The schema, without what the API wraps it in, by a name that the API takes: its own, its title, or its file's."""
-    found = found["json_schema"] if isinstance(found.get("json_schema"), dict) else found
-    names: list[Any] = [os.path.basename(source).partition(".")[0]]
-    if isinstance(found.get("schema"), dict) and found.keys() <= {"name", "schema", "strict", "description"}:
-        names.insert(0, found.get("name"))
-        found = found["schema"]
-    names.insert(0, found.get("title"))
-    fitting = (re.sub(r"[^a-zA-Z0-9_-]+", "_", name).strip("_")[:64] for name in names if isinstance(name, str))
-    return NamedSchema(next(filter(None, fitting), "schema"), source or "the schema", found)
+        return named_schema(found, source)
 
 
 class LogitBias(Json):

@@ -33,7 +33,6 @@ def _option(
     default: str | None = None,
     variables: tuple[str, ...] = (),
     from_variable: bool = True,
-    is_eager: bool = False,
 ) -> Any:
     """Declare an option; its variable follows from its long flag.
 
@@ -46,7 +45,6 @@ def _option(
         *flags,
         help=f"{help} [default: {default}]" if default else help,
         click_type=type,
-        is_eager=is_eager,
         envvar=[*own, *variables] or None,
         show_default=False,
         show_envvar=False,
@@ -96,12 +94,17 @@ OPTIONS: Mapping[str, Any] = {
     ),
     **_panel(
         "Prompt",
-        file=_option("-f", "--file", type=types.Path(), help="Add FILE to the prompt (repeatable)"),
-        prompt_file=_option("--prompt-file", type=types.PromptFile(), help="Read the prompt from FILE; skip a #! line"),
+        file=_option("-f", "--file", type=types.Path(may_be_stdin=True), help="Add FILE to the prompt (repeatable)"),
+        prompt_file=_option("--prompt-file", type=types.Path(), help="Read the prompt from FILE; skip a #! line"),
         no_stdin=_option("-n", "--no-stdin", help="Do not read standard input"),
         system=_option("-s", "--system", type=types.Text(), help="Add a system message"),
-        system_file=_option("--system-file", type=types.TextOfFile(), help="Read the system message from FILE"),
-        image=_option("-i", "--image", type=types.Path("image"), help="Add a JPEG, PNG, GIF or WEBP (repeatable)"),
+        system_file=_option("--system-file", type=types.Path(), help="Read the system message from FILE"),
+        image=_option(
+            "-i",
+            "--image",
+            type=types.Path("image", may_be_stdin=True),
+            help="Add a JPEG, PNG, GIF or WEBP (repeatable)",
+        ),
         image_detail=_option(
             "--image-detail", type=types.Choice(IMAGE_DETAILS), help="Set how closely images are examined"
         ),
@@ -141,9 +144,7 @@ OPTIONS: Mapping[str, Any] = {
             "--parallel-tool-calls/--no-parallel-tool-calls", help="Allow several tool calls at once"
         ),
         prediction=_option("--prediction", type=types.Text(), help="Send the expected answer, for speed"),
-        prediction_file=_option(
-            "--prediction-file", type=types.TextOfFile(), help="Read the expected answer from a file"
-        ),
+        prediction_file=_option("--prediction-file", type=types.Path(), help="Read the expected answer from a file"),
         include_usage=_option("--include-usage/--no-include-usage", help="Request usage in streams", default="yes"),
         field=_option("-F", "--field", type=types.Field(), help="Set another field, JSON or text (repeatable)"),
     ),
@@ -168,7 +169,7 @@ OPTIONS: Mapping[str, Any] = {
         output=_option("-o", "--output", type=types.Path(), help="Write to FILE once the result is complete"),
         save=_option("--save", type=types.Path(), help="Also write the raw response to FILE"),
         verbose=_option("-v", "--verbose", help="Print request, status, ids and timings"),
-        quiet=_option("-q", "--quiet", is_eager=True, help="Print no notes and no progress"),
+        quiet=_option("-q", "--quiet", help="Print no notes and no progress"),
     ),
     **_panel(
         "Sending",

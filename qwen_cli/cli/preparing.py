@@ -11,13 +11,14 @@ from qwen_cli.cache import open_cache
 from qwen_cli.cli.option_groups import CommonOptions, ShowOptions
 from qwen_cli.connection.dialling import dial_ahead
 from qwen_cli.endpoint import Endpoint, parse_endpoint
-from qwen_cli.errors import InvalidUsage
+from qwen_cli.errors import InvalidUsage, LocalError
 from qwen_cli.key.redaction import VARIABLES, without_secrets
 from qwen_cli.key.sources import find_key
 from qwen_cli.output.result import Output
 from qwen_cli.output.stderr import Notes
+from qwen_cli.prompt.files import load_json_file, read_text
 from qwen_cli.prompt.messages import Message, Prompt, nothing_to_ask, read_prompt
-from qwen_cli.request.body import Body, Fields, RequestOptions, build_fields
+from qwen_cli.request.body import Body, Fields, RequestOptions, build_fields, named_schema
 from qwen_cli.text import encode, visible_json
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ def draft_request(
 ) -> Draft:
     """What is asked for beside the messages, and what is expected of the answer; InvalidUsage if that cannot be."""
     show = show or ShowOptions()
-    fields = build_fields(common.request, stream=stream)
-    if show.wanted != "content" and (show.code or common.request.choice):
+    request = _with_files_read(common.request)
+    fields = build_fields(request, stream=stream)
+    if show.wanted != "content" and (show.code or request.choice):
         flag = "--code" if show.code else "--choice"
         raise InvalidUsage(
             f"{flag} applies to the content of the answer: it cannot be combined with --show {show.wanted}"
@@ -55,12 +57,24 @@ def draft_request(
     expectation = Expectation.of(
         fields.body,
         wanted=show.wanted,
-        find_misfit=_find_misfit(common.request, common.notes),
-        choices=tuple(common.request.choice or ()),
+        find_misfit=_find_misfit(request, common.notes),
+        choices=tuple(request.choice or ()),
         code=show.code,
         allow_incomplete=allow_incomplete,
     )
     return Draft(fields, expectation)
+
+
+def _with_files_read(options: RequestOptions) -> RequestOptions:
+    """The options with the content of the files that they name."""
+    if options.prediction_file is not None:
+        options = options._replace(prediction=read_text(options.prediction_file))
+    if isinstance(options.schema, str):
+        try:
+            options = options._replace(schema=named_schema(load_json_file(options.schema), options.schema))
+        except ValueError as error:
+            raise LocalError(str(error)) from None
+    return options
 
 
 def _find_misfit(options: RequestOptions, notes: Notes) -> Any:
@@ -141,8 +155,8 @@ def print_preview(
 ) -> None:
     """Print the request instead of sending it."""
     note_missing_variable(common)
-    request = draft.request(await_messages(prompt, common.notes, chat))
-    text = preview(request.body, common, pretty=output.terminal)
+    body = draft.fields.with_messages(await_messages(prompt, common.notes, chat))
+    text = preview(body, common, pretty=output.terminal)
     output.write(encode(visible_json(text) if output.terminal else text), is_last=True)
 
 

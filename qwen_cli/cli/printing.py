@@ -102,12 +102,22 @@ class PrintedBody(Watch):
             self.over()
             self._raw.write(data)
 
-    def end(self) -> None:
+    def whole(self) -> None:
         """Print what is left, and one newline, whether or not the server sent any."""
         self.over()
         if self._body is not None:
             self._raw.write(indented(bytes(self._body)))
+            self._body = None
         self._raw.end_line()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Print what has arrived of a body that is cut, as it came."""
+        if kind is not None:
+            self._raw.write(bytes(self._body or b""))
+            self._raw.end()
 
 
 class PrintedEvents(Watch):
@@ -133,5 +143,7 @@ def indented(body: bytes) -> bytes:
     try:
         value = json_text.loads(body, strict=False)
     except ValueError:
+        return body
+    if not json_text.is_finite(value):  # which other readers would not take
         return body
     return encode(json.dumps(value, ensure_ascii=False, indent=2))

@@ -129,10 +129,9 @@ class Stream(httpcore.NetworkStream):
 def note_parser(pool: httpcore.ConnectionPool, stream: object) -> None:
     """Let a stream know what its responses are read with, for which httpcore has no public way."""
     if isinstance(stream, Stream) and stream.parser is None:
-        for connection in pool.connections:
-            inner: Any = getattr(connection, "_connection", None)
-            if inner is not None and getattr(inner, "_network_stream", None) is stream:
-                stream.parser = inner._h11_state
+        inner: list[Any] = [getattr(connection, "_connection", None) for connection in pool.connections]
+        used = (each for each in inner if getattr(each, "_network_stream", None) is stream)
+        stream.parser = next((each._h11_state for each in used), None)
 
 
 class Backend(httpcore.NetworkBackend):

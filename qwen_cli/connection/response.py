@@ -6,13 +6,21 @@ from typing import Final
 
 from qwen_cli import json_text
 from qwen_cli.connection.server_sent_events import Event, is_event_stream, read_events
-from qwen_cli.errors import ProtocolError
+from qwen_cli.errors import IncompleteAnswer, ProtocolError
 
 MAX_BYTES: Final = 64 << 20
 """The largest body that is kept: an endless one stops here."""
 
 _BEFORE_CONTENT: Final = b" \t\r\n\xef\xbb\xbf"
 """White space and the byte order mark."""
+
+
+_MAX_BEGINNING: Final = 1000
+"""Pieces of a body in which it should have begun: an endless one may hold nothing but white space."""
+
+
+class CutEvent(IncompleteAnswer):
+    """The end of a body in the middle of an event."""
 
 
 class Reply:
@@ -38,7 +46,7 @@ class Reply:
         for piece in self._pieces:
             begun.append(piece)
             beginning = (beginning + piece).lstrip(_BEFORE_CONTENT)
-            if len(beginning) >= len(b"error:"):
+            if len(beginning) >= len(b"error:") or len(begun) >= _MAX_BEGINNING:
                 break
         self._pieces = chain(begun, self._pieces)
         return is_event_stream(beginning, self._content_type)
@@ -55,12 +63,13 @@ class Reply:
     def events(self, pieces: Iterable[bytes]) -> Iterator[Event]:
         """Each event with data in the pieces of this body, up to `[DONE]` or the end.
 
-        An event that is cut by the end is left out: in a body without a length, a cut looks like the end.
+        CutEvent if that is in the middle of one: in a body without a length, a cut looks like the end.
         """
         for event in read_events(pieces):
-            is_cut = self._has_ended and event.data.startswith("{") and not json_text.is_json(event.data)
-            if is_cut or event.data.strip() == "[DONE]":
+            if event.data.strip() == "[DONE]":
                 return
+            if self._has_ended and event.data.startswith(("{", "[")) and not json_text.is_json(event.data):
+                raise CutEvent("the stream ended in the middle of an event")
             yield event
 
 

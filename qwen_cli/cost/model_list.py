@@ -27,7 +27,10 @@ def read_models(body: bytes) -> list[Model]:
     data = parse_object(body, "the list of models").get("data")
     if not isinstance(data, list):
         raise ProtocolError(f"the list of models has no array 'data' but {kind_of(data)}")
-    return [_model(each) for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
+    models = [_model(each) for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
+    if data and not models:
+        raise ProtocolError("the list of models has no model with an id")
+    return models
 
 
 def find_model(models: Iterable[Model], name: str) -> Model | None:

@@ -15,42 +15,47 @@ def read_saved(text: str, name: str) -> Iterator[Answer]:
     stream: _Stream | None = None
     is_empty = True
     for document in _documents(text, name):
-        choice = first_choice(document)
-        if choice is None and not (document.get("usage") or document.get("meta") or "choices" in document):
+        if document.keys().isdisjoint(("choices", "usage", "meta")):
             continue  # a ping, or the error that a stream ended with
         is_empty = False
-        if stream is not None and not stream.continues_with(document, choice):
+        choice = first_choice(document) or {}
+        if stream is not None and stream.continues_with(document, choice):
+            stream.add(document, choice)
+            continue
+        if stream is not None:
             yield stream.answer
-            stream = None
-        if choice is not None and "message" in choice:
+        stream = None
+        if "delta" in choice or document.get("object") == "chat.completion.chunk":
+            stream = _Stream(document, choice)
+            stream.add(document, choice)
+        else:
             answer = Answer()
             answer.read_usage(document)
             yield answer
-        else:
-            stream = stream or _Stream(document)
-            stream.add(document, choice)
     if stream is not None:
         yield stream.answer
     if is_empty and text.strip():
-        raise LocalError(f"{name} contains no saved response")
+        raise LocalError(f"{name} contains something other than saved responses")
 
 
 class _Stream:
     """The chunks of one answer so far."""
 
-    def __init__(self, first: JsonObject) -> None:
+    def __init__(self, first: JsonObject, choice: JsonObject) -> None:
         self.answer = Answer()
         self._id = first.get("id")
+        self._index = choice.get("index")
         self._is_finished = False
 
-    def continues_with(self, document: JsonObject, choice: JsonObject | None) -> bool:
-        """Whether a document is one more chunk; without choices it brings the figures of those before it."""
-        if choice is None:
+    def continues_with(self, document: JsonObject, choice: JsonObject) -> bool:
+        """Whether a document is one more chunk; without a choice of this answer, it brings the figures of it."""
+        if "message" in choice:
+            return False
+        if not choice or choice.get("index") != self._index:
             return True
-        is_next = self._is_finished and _says_something(choice)
-        return "message" not in choice and document.get("id") == self._id and not is_next
+        return document.get("id") == self._id and not (self._is_finished and _says_something(choice))
 
-    def add(self, chunk: JsonObject, choice: JsonObject | None) -> None:
+    def add(self, chunk: JsonObject, choice: JsonObject) -> None:
         """Take the latest figures, but not those that an empty choice after the finish reason repeats or resets."""
         before = self.answer.usage, self.answer.meta_usage
         self.answer.read_usage(chunk)
@@ -58,7 +63,7 @@ class _Stream:
             self.answer.usage, self.answer.meta_usage = (
                 old or new for old, new in zip(before, (self.answer.usage, self.answer.meta_usage), strict=True)
             )
-        self._is_finished = self._is_finished or bool(choice and choice.get("finish_reason"))
+        self._is_finished = self._is_finished or bool(choice.get("finish_reason"))
 
 
 def _says_something(choice: JsonObject) -> bool:

@@ -8,7 +8,7 @@ from qwen_cli.map.items import Item
 from qwen_cli.map.placeholders import Template
 from qwen_cli.prompt.files import read_part
 from qwen_cli.prompt.images import image_url
-from qwen_cli.prompt.messages import Message, Prompt, PromptOptions, require_images
+from qwen_cli.prompt.messages import Message, Prompt, PromptOptions, read_prompt_file, require_images
 
 
 class ItemPrompts:
@@ -23,6 +23,8 @@ class ItemPrompts:
         self._templates = [self._words, *files, *images, *([self._system] if self._system else [])]
         self._is_item_last = all(each.is_constant for each in self._templates)
         self._options = options
+        self._prompt = [] if options.prompt_file is None else [read_prompt_file(options.prompt_file)]
+        self._system_text = None if options.system_file is None else read_part(options.system_file)
         self._files = [_source(path, read_part) for path in files]
         self._images = [_source(path, image_url) for path in images]
 
@@ -34,15 +36,14 @@ class ItemPrompts:
     def messages(self, item: Item) -> list[Message]:
         """The messages of the request; LocalError or InvalidUsage if the item makes none."""
         fill, options = item.value, self._options
-        pieces = [] if options.prompt_file is None else [options.prompt_file]
-        pieces += [*(source(fill) for source in self._files), self._words.fill(fill)]
+        pieces = [*self._prompt, *(source(fill) for source in self._files), self._words.fill(fill)]
         earlier: list[Message] = options.messages or []
         if self._is_item_last:
             prompt, messages = _own_parts(item)
             pieces.append(prompt)
             earlier = earlier + messages
         return Prompt(
-            system=self._system.fill(fill) if self._system else options.system_file,
+            system=self._system.fill(fill) if self._system else self._system_text,
             earlier=earlier,
             pieces=pieces,
             image_urls=[source(fill) for source in self._images],

@@ -17,19 +17,13 @@ class PromptOptions(NamedTuple):
 
     file: list[str] | None = None
     prompt_file: str | None = None
-    """The text of the file, without the line that names its interpreter."""
     no_stdin: bool = False
     system: str | None = None
     system_file: str | None = None
-    """The text of the file."""
     image: list[str] | None = None
     image_detail: str | None = None
     messages: Any | None = None
     """A list of messages."""
-
-    @property
-    def system_text(self) -> str | None:
-        return self.system if self.system_file is None else self.system_file
 
 
 class Prompt(NamedTuple):
@@ -86,22 +80,27 @@ def read_prompt(words: Sequence[str], options: PromptOptions) -> Prompt:
     """Read what can be read without waiting; InvalidUsage where it is seen already that there is nothing to ask."""
     runs = split_words(words)
     files, images = options.file or (), options.image or ()
-    for operand in (*files, *images, *runs):
-        if operand == STDIN:
-            standard_input.claim(STDIN)
     require_images(options)
-    pieces: list[str | None] = [] if options.prompt_file is None else [options.prompt_file]
+    pieces: list[str | None] = [] if options.prompt_file is None else [read_prompt_file(options.prompt_file)]
     pieces += [None if path == STDIN else read_part(path) for path in files]
     if not options.no_stdin and standard_input.is_offered:
         pieces.append(None)
     pieces += [None if run == STDIN else run for run in runs]
     return Prompt(
-        system=options.system_text,
+        system=options.system if options.system_file is None else read_part(options.system_file),
         earlier=options.messages or [],
         pieces=pieces,
         image_urls=[None if source == STDIN else image_url(source) for source in images],
         image_detail=options.image_detail,
     )
+
+
+def read_prompt_file(path: str) -> str:
+    """The prompt in a file that may be a program, without the line that names its interpreter."""
+    if path == STDIN:
+        raise InvalidUsage("--prompt-file takes the name of a file", advice="-f - is standard input")
+    text = read_part(path)
+    return text.partition("\n")[2] if text.startswith("#!") else text
 
 
 def require_images(options: PromptOptions) -> None:

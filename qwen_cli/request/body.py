@@ -1,5 +1,7 @@
 """Options and messages -> the request body. No I/O."""
 
+import os
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +21,23 @@ class NamedSchema(NamedTuple):
     schema: dict[str, Any]
 
 
+def named_schema(found: Any, source: str) -> NamedSchema:
+    """The schema, without what the API wraps it in, by a name that the API takes: its own, its title, or its file's.
+
+    ValueError if it is no schema.
+    """
+    if not isinstance(found, dict):
+        raise ValueError(f"{source or 'it'} is not a JSON schema: it must be an object")
+    found = found["json_schema"] if isinstance(found.get("json_schema"), dict) else found
+    names: list[Any] = [os.path.basename(source).partition(".")[0]]
+    if isinstance(found.get("schema"), dict) and found.keys() <= {"name", "schema", "strict", "description"}:
+        names.insert(0, found.get("name"))
+        found = found["schema"]
+    names.insert(0, found.get("title"))
+    fitting = (re.sub(r"[^a-zA-Z0-9_-]+", "_", name).strip("_")[:64] for name in names if isinstance(name, str))
+    return NamedSchema(next(filter(None, fitting), "schema"), source or "the schema", found)
+
+
 class RequestOptions(NamedTuple):
     """What the request body holds beside the messages; None is not sent."""
 
@@ -36,14 +55,13 @@ class RequestOptions(NamedTuple):
     reasoning_effort: str | None = None
     response_format: Any | None = None
     schema: Any | None = None
-    """A `NamedSchema`."""
+    """A `NamedSchema`, or the name of its file."""
     choice: list[str] | None = None
     tools: Any | None = None
     tool_choice: Any | None = None
     parallel_tool_calls: bool | None = None
     prediction: str | None = None
     prediction_file: str | None = None
-    """The text of the file."""
     include_usage: bool | None = None
     field: list[Any] | None = None
 
@@ -83,9 +101,8 @@ def build_fields(options: RequestOptions, *, stream: bool) -> Fields:
         body["response_format"] = {"type": options.response_format}
     if isinstance(options.tool_choice, str) and options.tool_choice not in TOOL_CHOICES:
         body["tool_choice"] = {"type": "function", "function": {"name": options.tool_choice}}
-    prediction = options.prediction if options.prediction_file is None else options.prediction_file
-    if prediction is not None:
-        body["prediction"] = {"type": "content", "content": prediction}
+    if options.prediction is not None:
+        body["prediction"] = {"type": "content", "content": options.prediction}
     if stream:
         body["stream_options"] = {"include_usage": options.include_usage is not False}
     words = format_in_words(body.get("response_format"), options.choice, options.schema and options.schema.schema)
