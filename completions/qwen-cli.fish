@@ -227,7 +227,7 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not _
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l parallel-tool-calls -d 'Allow several tool calls at once'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --parallel-tool-calls --no-parallel-tool-calls' -l no-parallel-tool-calls -d 'The opposite of --parallel-tool-calls'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --prediction --prediction-file' -l prediction -x -d 'Send the expected answer, for speed'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --prediction-file --prediction' -l prediction-file -r -F -d 'Read the expected answer from FILE'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --prediction-file --prediction' -l prediction-file -r -F -d 'Read the expected answer from a file'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --include-usage --no-include-usage' -l include-usage -d 'Request usage in streams'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --include-usage --no-include-usage' -l no-include-usage -d 'The opposite of --include-usage'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map' -s F -l field -x -d 'Set another field, JSON or text (repeatable)'

@@ -180,6 +180,8 @@ def read_value(type_: Any, option: click.Option, context: click.Context) -> Valu
             return Value(metavar, is_folder=True)
         case types.Path():
             return Value(metavar, files=Files(_SUFFIXES[type_.kind], with_others=type_.kind == "image"))
+        case types.Schema():
+            return Value(metavar, files=Files(_SUFFIXES["json"]))
         case types.Json():
             return Value(metavar, words=type_.words, at_file=True)
         case _:

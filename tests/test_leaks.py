@@ -117,7 +117,9 @@ def test_on_standard_error_nothing_is_obeyed_of(
     """What a message quotes is on one line and can't be obeyed, even where a log shows it later."""
     api.always(answer)
     arguments = (*command.split(), "hi")
-    shown = qwen(*arguments, terminal=["stderr"]).terminal if terminal else qwen.call(*arguments).stderr.encode()
+    calm = {"TERM": "dumb"}  # without a spinner
+    result = qwen(*arguments, terminal=["stderr"], env=calm) if terminal else qwen.call(*arguments)
+    shown = result.terminal if terminal else result.stderr.encode()
     assert obeyed(shown) == []
     assert all(line.startswith(b"qwen-cli: ") for line in shown.splitlines())
     assert shown.count(b"\n") <= 6

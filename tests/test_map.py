@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -15,8 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qwen_cli.map.order import Window
-from tests.api_server import RESET, SILENCE, ApiServer, Request, Step, reply
+from tests.api_server import RESET, ApiServer, Request, Step, reply
 from tests.bodies import completion, error, tool_call
 from tests.program import TERMINAL, Program, require_tool
 
@@ -200,6 +198,7 @@ def test_a_record_says_all_that_is_known(qwen: Program, api: ApiServer) -> None:
         "input": "a",
         "status": 0,
         "content": "one",
+        "value": None,
         "reasoning": "because",
         "tool_calls": None,
         "finish_reason": "stop",
@@ -280,19 +279,6 @@ def test_the_tenth_failure_of_a_kind_is_the_last_one_reported(qwen: Program, api
     assert "50 of 50 items failed: 50 with status 4" in result.stderr
 
 
-def test_a_rejected_key_stops_everything_at_once(qwen: Program, api: ApiServer) -> None:
-    gate = threading.Event()
-    api.answer(reply(error(401, "no"), status=401))
-    api.always([gate, *reply(completion())])
-    result = qwen("map", "-P", "4", input="x\n" * 1000)
-    gate.set()
-    assert (result.status, result.stdout) == (3, b"")
-    assert result.seconds < 5
-    assert "HTTP 401: no" in result.message
-    assert "items were not sent" in result.message
-    assert len(api.requests) <= 4
-
-
 def test_nothing_is_said_of_items_not_sent_where_all_were(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(error(401, "no"), status=401))
     assert "not sent" not in qwen("map", input="x\n").message
@@ -308,30 +294,12 @@ def test_items_may_be_typed_and_no_progress_is_drawn_between_them(qwen: Program,
     assert b"done" not in result.terminal
 
 
-def test_fail_fast_stops_at_the_first_failure_with_its_status(qwen: Program, api: ApiServer) -> None:
-    api.answer(reply(completion("one")), reply(completion("two")), reply(error(400), status=400))
-    result = qwen("map", "-P", "1", "--fail-fast", input="x\n" * 100)
-    assert (result.text, result.status) == ("one\ntwo\n", 4)
-    assert "item 3: HTTP 400" in result.message
-    assert result.message.endswith("; 97 items were not sent")
-
-
 def test_a_dead_server_ends_the_run(qwen: Program, api: ApiServer) -> None:
     api.always([RESET])
     result = qwen("map", "-P", "4", input="x\n" * 10_000)
     assert result.status == 6
     assert len(api.requests) < 12
     assert int(result.stderr.splitlines()[-1].rpartition("; ")[2].split()[0]) > 9_980
-
-
-def test_a_budget_ends_the_run_and_what_was_paid_for_is_printed(qwen: Program, api: ApiServer) -> None:
-    api.always(echo)  # 0.00013 USD each
-    result = qwen("map", "-P", "2", "--max-usd", "0.001", input="".join(f"{n}\n" for n in range(1000)))
-    assert result.status == 12
-    sent = len(api.requests)
-    assert 8 <= sent <= 9
-    assert result.text == "".join(f"{n}\n" for n in range(sent))
-    assert f"{1000 - sent} items were not sent" in result.message
 
 
 def test_usage_is_printed_once_for_all(qwen: Program, api: ApiServer) -> None:
@@ -381,36 +349,12 @@ def test_no_more_are_asked_at_once_than_allowed(qwen: Program, api: ApiServer) -
         assert running.finish().status == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_ends_it_with_whole_lines(qwen: Program, api: ApiServer, number: signal.Signals) -> None:
-    api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
-    with qwen.start("map", "-P", "2", input=PIPE) as running:
-        running.write(b"one\ntwo\n" + b"x\n" * 10)
-        running.wait_for(b"two\n")
-        api.wait_for_requests(4)
-        sent = time.monotonic()
-        running.send(number)
-        result = running.finish()
-        assert time.monotonic() - sent < 1
-    assert (result.text, result.status, result.stderr) == ("one\ntwo\n", 128 + number, "")
-    assert api.open_connections == 0
-    assert len(api.requests) == 4
-
-
 def test_a_reader_that_leaves_ends_it(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     result = qwen("map", script='{ "$@"; echo $? >status; } | head -3', input="x\n" * 100_000)
     assert result.text == "x\nx\nx\n"
     assert qwen.files()["status"] == b"141\n"
     assert len(api.requests) < 10_000
-
-
-def test_what_has_broken_off_can_die_at_once() -> None:
-    window = Window(lambda _: None)
-    window.break_off()
-    started = time.monotonic()
-    window.break_off()
-    assert time.monotonic() - started < 0.4
 
 
 def test_a_pipe_that_nobody_reads_for_a_while_loses_nothing(qwen: Program, api: ApiServer) -> None:
@@ -465,10 +409,10 @@ def test_progress_is_below_the_answers_on_a_terminal(qwen: Program, api: ApiServ
     api.always(echoing(lambda _: 0.03))
     with open(qwen.file("lines", "a\n" * 20), "rb") as lines:
         result = qwen("map", "-P", "1", input=lines, terminal=["stdout", "stderr"])
-    *answers, end = result.terminal.decode().partition("done")[2].split("\n")
-    assert end.endswith("\r\x1b[2K")
-    assert len(answers) > 10
-    assert all("of 20 done" in below for below in answers[1:])
+    *shown, end = result.terminal.decode().split("\n")
+    assert [each.rpartition("\x1b[2K")[2].strip("\r") for each in shown] == ["a"] * 20
+    assert sum("of 20 done" in each for each in shown) > 2
+    assert end.endswith("\r\x1b[2K") or not end
 
 
 def test_progress_is_shown_on_a_terminal_and_gone_at_the_end(qwen: Program, api: ApiServer) -> None:

@@ -1,6 +1,7 @@
 """How fast `map` sends: decisions of `Rate` alone, against services that are simulated, so that no time passes."""
 
 import heapq
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,49 +37,60 @@ class Result:
     refused: int
 
 
-def run(items: int, workers: int, takes: Callable[[float], bool], retry_after: str | None) -> Result:
-    """So many workers send until every item was taken."""
+def run(
+    items: int, workers: int, takes: Callable[[float], bool], asked: float | None, *, arriving: float = 0.0
+) -> Result:
+    """So many workers send until every item was taken; the items are there from a time on."""
     rate = Rate(0.0)
-    sent = refused = done = 0
-    now = 0.0
+    sent = refused = done = begun = 0
+    now = arriving
     # When, a number that keeps them in order, and what the worker does then: None asks for its turn.
-    events: list[tuple[float, int, int | None]] = [(0.0, worker, None) for worker in range(workers)]
+    events: list[tuple[float, int, int | None]] = [(now, worker, None) for worker in range(min(workers, items))]
+    for _ in events:
+        rate.begin(now)
+        begun += 1
     while done < items:
         now, worker, turn = heapq.heappop(events)
-        assert now < 3600, "it has not settled within an hour"
+        assert now < arriving + 3600, "it has not settled within an hour"
         if turn is None:
-            wait = rate.request(now)
+            wait = rate.wait(now)
             sent += not wait
             heapq.heappush(events, (now + (wait or ROUND_TRIP), worker, None if wait else rate.round))
-        else:
-            if takes(now):
-                rate.answered()
-                done += 1
-            else:
-                rate.refused(turn, now, retry_after)
-                refused += 1
+            continue
+        if takes(now):
+            rate.answered(now)
+            rate.end(now)
+            done += 1
+            if begun == items:
+                continue
+            begun += 1
+            rate.begin(now)
             heapq.heappush(events, (now, worker, None))
-    return Result(now, sent, refused)
+        else:
+            rate.refused(turn, now, asked)
+            refused += 1
+            heapq.heappush(events, (now + 0.025, worker, None))
+    return Result(now - arriving, sent, refused)
 
 
 def test_a_limit_is_kept_to_with_few_refusals() -> None:
     """200 items at 64 workers against 20 a second: hardly longer than the limit allows, a third refused at most."""
-    result = run(200, 64, Bucket(20).takes, "1")
-    assert result.seconds <= 1.2 * (200 - 20) / 20 + 1
+    result = run(200, 64, Bucket(20).takes, 1)
+    assert result.seconds <= 1.3 * (200 - 20) / 20 + 1
     assert result.refused <= result.sent / 3
 
 
-@given(rate=st.integers(2, 200), workers=st.integers(1, 256), retry_after=st.sampled_from(["1", None]))
-@settings(max_examples=30)
-def test_every_limit_settles(rate: int, workers: int, retry_after: str | None) -> None:
-    result = run(rate * 10, workers, Bucket(rate).takes, retry_after)
+@given(rate=st.integers(2, 200), workers=st.integers(1, 256), asked=st.sampled_from([1, None]))
+@settings(max_examples=50)
+def test_every_limit_settles(rate: int, workers: int, asked: float | None) -> None:
+    result = run(rate * 10, workers, Bucket(rate).takes, asked)
     assert result.seconds < 3 * 10 + 10
     assert result.refused <= result.sent / 2 + 2 * workers
 
 
 @pytest.mark.parametrize("workers", [1, 8, 64])
 def test_a_storm_that_passes_is_survived(workers: int) -> None:
-    """Nothing is taken for 20 seconds: a few requests find out when it is over."""
+    """Nothing is taken for 20 seconds: single requests find out when it is over."""
     result = run(500, workers, lambda now: now > 20, None)
     assert result.seconds < 40
     assert result.refused < 64 + 20 * 8
@@ -89,10 +101,63 @@ def test_without_a_limit_nothing_waits() -> None:
     assert result.seconds == pytest.approx(1000 / 10 * ROUND_TRIP, rel=0.1)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_refusals_by_chance_slow_nothing(seed: int) -> None:
+    """One answer in ten is a refusal, whatever the rate; only if it is the very first does it cost a pause."""
+    chance = random.Random(seed)
+    without = run(1500, 8, lambda _: True, None)
+    result = run(1500, 8, lambda _: chance.random() > 0.1, None)
+    assert result.seconds < 2 * without.seconds + 1
+
+
+@pytest.mark.parametrize("silence", [0.0, 60.0, 3600.0])
+def test_silence_of_the_input_says_nothing_about_the_service(silence: float) -> None:
+    """Ten are taken, then none for a second, then all; how long nothing was asked before does not matter."""
+    taken = 0
+
+    def takes(now: float) -> bool:
+        nonlocal taken
+        taken += 1
+        return taken <= 10 or now > silence + 1
+
+    assert run(40, 8, takes, 1, arriving=silence).seconds < 6
+
+
+def test_silence_between_items_is_no_slowness_of_the_service() -> None:
+    rate = Rate(0.0)
+    rate.begin(0.0)
+    assert rate.wait(0.0) == 0
+    rate.answered(0.01)
+    rate.end(0.01)
+    for number in range(20):
+        rate.begin(60.0)
+        assert rate.wait(60.0) == 0
+        if number < 10:
+            rate.answered(60.01)
+            rate.end(60.01)
+    rate.refused(rate.round, 60.02, 1)
+    assert rate.wait(60.5) == pytest.approx(0.52)
+    assert rate.wait(61.02) == 0
+    assert rate.wait(61.02) < 0.2
+
+
 def test_the_service_decides_how_long_the_pause_is() -> None:
     rate = Rate(0.0)
-    assert rate.request(0.0) == 0
-    rate.refused(rate.round, 0.0, "30")
-    assert rate.is_paused
-    assert rate.request(1.0) == pytest.approx(29)
-    assert rate.request(30.0) == 0
+    rate.begin(0.0)
+    assert rate.wait(0.0) == 0
+    rate.refused(rate.round, 0.0, 30)
+    assert rate.is_paused(29.9)
+    assert rate.wait(1.0) == pytest.approx(29)
+    assert rate.wait(30.0) == 0
+
+
+def test_a_refusal_of_an_earlier_round_makes_the_pause_longer_only_if_the_service_says_so() -> None:
+    rate = Rate(0.0)
+    for _ in range(3):
+        rate.begin(0.0)
+        assert rate.wait(0.0) == 0
+    rate.refused(0, 0.0, 5)
+    rate.refused(0, 0.1, None)
+    assert rate.wait(5.0) == 0
+    rate.refused(0, 5.0, 20)
+    assert rate.wait(6.0) == pytest.approx(19)

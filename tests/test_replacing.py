@@ -1,23 +1,21 @@
-"""`-o` over files that are more than a name: mounts, attributes, owners, ACLs; and what a signal leaves of it."""
+"""`-o` over files that are more than a name: mounts, attributes, owners; and what a signal leaves of it."""
 
 import os
-import re
 import signal
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from qwen_cli.errors import LocalError
-from qwen_cli.output.file_replacement import AtomicFile
-from tests.api_server import SILENCE, ApiServer, reply
+from qwen_cli.output.file_replacement import check_replaceable, replace_file
+from tests.api_server import LAST_CHUNK, SILENCE, ApiServer, Request, Step, head, http_chunk, reply
 from tests.bodies import completion
-from tests.program import Program, require_tool
+from tests.program import KEY, Program, Result, require_tool
 
 NOBODY = 65534
 AS_NOBODY = (
@@ -36,23 +34,12 @@ def needs_root() -> None:
         pytest.skip("only root can give files away, mount them and set their attributes")
 
 
-def acl_of(path: Path) -> list[str]:
-    shown = subprocess.run(["getfacl", "-cp", path], capture_output=True, text=True, check=True).stdout
-    return [line.partition("\t")[0] for line in shown.splitlines() if line]
-
-
-def set_acl(*arguments: str | Path) -> None:
-    require_tool("getfacl")
-    if subprocess.run([require_tool("setfacl"), *arguments], capture_output=True, check=False).returncode:
-        pytest.skip("this file system knows no ACL")
-
-
 @pytest.fixture
 def mounted(qwen: Program) -> Iterator[Path]:
     """A file that is mounted, as `docker run -v FILE:FILE` does it."""
     needs_root()
     path = qwen.file("mounted", "what an empty file is mounted over")
-    (qwen.home.parent / "outside").write_text("old and longer than the new")
+    (qwen.home.parent / "outside").write_text("old")
     command = ["mount", "--bind", str(qwen.home.parent / "outside"), str(path)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting is not permitted here")
@@ -60,30 +47,13 @@ def mounted(qwen: Program) -> Iterator[Path]:
     subprocess.run(["umount", path], check=True)
 
 
-class TestMountedFile:
-    """It cannot be renamed over, and is written in place once the answer is complete."""
-
-    def test_gets_a_complete_answer(self, qwen: Program, api: ApiServer, mounted: Path) -> None:
-        api.answer(reply(completion("new")))
-        result = qwen("ask", "-o", "mounted", "hi")
-        assert (result.status, result.stderr) == (0, "")
-        assert (qwen.home.parent / "outside").read_text() == "new\n"
-        assert list(qwen.cwd.iterdir()) == [mounted]
-
-    def test_keeps_its_content_when_the_answer_is_incomplete(
-        self, qwen: Program, api: ApiServer, mounted: Path
-    ) -> None:
-        api.answer(reply(completion("new", finish_reason="length")))
-        result = qwen("ask", "-o", "mounted", "hi")
-        assert (result.status, result.text) == (8, "new\n")
-        assert mounted.read_text() == "old and longer than the new"
-        assert list(qwen.cwd.iterdir()) == [mounted]
-
-    def test_may_be_in_a_folder_that_cannot_be_written(self, qwen: Program, api: ApiServer, mounted: Path) -> None:
-        mounted.chmod(0o666)
-        api.answer(reply(completion("new")))
-        assert qwen("ask", "-o", "mounted", "hi", script=AS_NOBODY).stderr == ""
-        assert mounted.read_text() == "new\n"
+def test_a_mount_point_stands_as_it_was_and_the_answer_is_printed(qwen: Program, api: ApiServer, mounted: Path) -> None:
+    api.answer(reply(completion("new")))
+    result = qwen("ask", "-o", "mounted", "hi")
+    assert (result.status, result.text) == (7, "new\n")
+    assert result.message.startswith("cannot write mounted: ")
+    assert (qwen.home.parent / "outside").read_text() == "old"
+    assert list(qwen.cwd.iterdir()) == [mounted]
 
 
 @pytest.mark.parametrize("attribute", ["a", "i"], ids=["append-only", "immutable"])
@@ -149,34 +119,6 @@ def test_no_descriptor_of_its_own_is_taken_for_the_callers(qwen: Program, api: A
 # Permissions.
 
 
-def test_a_default_acl_rules_a_new_file(qwen: Program, api: ApiServer) -> None:
-    set_acl("-d", "-m", "u:nobody:rw,g::-,o::-", qwen.cwd)
-    api.answer(reply(completion("new")))
-    assert qwen("ask", "-o", "answer", "hi", script='umask 0; exec "$@"').status == 0
-    ordinary = qwen.file("ordinary")
-    assert acl_of(qwen.cwd / "answer") == acl_of(ordinary)
-    assert "other::---" in acl_of(ordinary)
-
-
-def test_a_default_acl_does_not_touch_an_old_file(qwen: Program, api: ApiServer) -> None:
-    path = qwen.file("answer", "old")
-    path.chmod(0o664)
-    set_acl("-d", "-m", "u:nobody:rw", qwen.cwd)
-    api.answer(reply(completion("new")))
-    assert qwen("ask", "-o", "answer", "hi").status == 0
-    assert acl_of(path) == ["user::rw-", "group::rw-", "other::r--"]
-
-
-def test_the_acl_of_an_old_file_is_kept(qwen: Program, api: ApiServer) -> None:
-    path = qwen.file("answer", "old")
-    path.chmod(0o600)
-    set_acl("-m", "u:nobody:r", path)
-    before = acl_of(path)
-    api.answer(reply(completion("new")))
-    assert qwen("ask", "-o", "answer", "hi").status == 0
-    assert (path.read_text(), acl_of(path)) == ("new\n", before)
-
-
 @pytest.mark.parametrize("mode", [0o640, 0o4755, 0o2750], ids=oct)
 def test_owner_and_mode_of_an_old_file_are_kept(qwen: Program, api: ApiServer, mode: int) -> None:
     needs_root()
@@ -202,106 +144,140 @@ def test_where_the_owner_cannot_be_kept_nothing_is_widened(qwen: Program, api: A
     assert mode_of(path) == new
 
 
-def test_what_replaces_a_private_file_is_private_all_the_time(qwen: Program, api: ApiServer) -> None:
-    qwen.file("answer", "old").chmod(0o600)
-    api.answer((SILENCE,))
-    with qwen.start("ask", "-o", "answer", "hi", script='umask 0; exec "$@"') as running:
-        api.wait_for_requests()
-        assert [mode_of(path) for path in qwen.cwd.iterdir()] == [0o600, 0o600]
-        running.send(signal.SIGTERM)
-        running.finish()
-
-
 # Signals.
 
-KILLED_AT_A_CALL = """
-import os, signal, sys
+RECORDING = """
+import os, sys
 from qwen_cli.__main__ import run
 
-def kill(event, arguments, left=[int(os.environ["EVENTS"])]):
-    if ".qwen-cli-" in str(arguments):
-        left[0] -= 1
-        if left[0] == 0:
+def record(event, arguments):
+    if event in ("open", "os.rename", "os.remove") and ".qwen-cli-" in str(arguments):
+        with open("events", "a") as events:
+            names = [name for name in os.listdir(".") if name.startswith(".qwen-cli-")]
+            modes = [oct(os.stat(name).st_mode & 0o777) for name in names]
+            print(event, *modes, file=events)
+        if os.environ.get("SIGNAL"):
             os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
-sys.addaudithook(kill)
+sys.addaudithook(record)
 run()
 """
-"""Sends itself a signal just before the Nth system call about its temporary file."""
+"""Writes down each system call about its temporary file, and which ones there are, and sends itself a signal."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
-@pytest.mark.parametrize("events", [1, 2, 3])
-def test_a_signal_at_any_point_leaves_no_temporary_file(
-    qwen: Program, api: ApiServer, events: int, number: signal.Signals
+def recorded(qwen: Program, *arguments: str, signal_number: int = 0, secret: str = KEY) -> tuple[Result, list[str]]:
+    """A run under that watch, and what it did."""
+    script = f"ulimit -c 0; shift 3; exec '{sys.executable}' -c '{RECORDING}' \"$@\""
+    env = {"SIGNAL": str(int(signal_number)) if signal_number else None}
+    result = qwen(*arguments, script=script, env=env, secret=secret)
+    events = qwen.cwd / "events"
+    found = events.read_text().splitlines() if events.exists() else []
+    events.unlink(missing_ok=True)
+    return result, found
+
+
+ENDING = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU]
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@pytest.mark.parametrize("option", ["-o", "--save", "--chat"])
+def test_a_signal_while_the_file_is_replaced_comes_after_that(
+    qwen: Program, api: ApiServer, option: str, number: signal.Signals
 ) -> None:
-    qwen.file("answer", "old")
+    """The file is replaced wholly, then the process dies of the signal; nothing else is there."""
+    qwen.file("answer", "" if option == "--chat" else "old")
     api.always(reply(completion("new")))
-    script = f"ulimit -c 0; shift 3; exec '{sys.executable}' -c '{KILLED_AT_A_CALL}' \"$@\""
-    variables = {"EVENTS": str(events), "SIGNAL": str(int(number))}
-    result = qwen("ask", "-o", "answer", "hi", script=script, env=variables)
-    assert (result.status, result.stderr) in ((128 + number, ""), (0, ""))
-    assert list(qwen.files()) == ["answer"]
-    if events == 1:
-        assert (result.status, qwen.files()) == (128 + number, {"answer": b"old"})
+    result, events = recorded(qwen, "ask", option, "answer", "hi", signal_number=number)
+    assert result.status == 128 + number
+    assert [event.split()[0] for event in events] == ["open", "os.rename"]
+    (content,) = qwen.files().values()
+    assert b"new" in content
 
 
-MANY_THREADS = """
-import os, signal, sys, threading, time
-from qwen_cli.output.file_replacement import AtomicFile
-
-def write(number):
-    for count in range(10**6):
-        with AtomicFile(f"{number}-{count % 10}") as file:
-            file.write(b"x")
-            file.commit()
-
-AtomicFile("0-0").discard()
-for number in range(8):
-    threading.Thread(target=write, args=(number,), daemon=True).start()
-time.sleep(0.1)
-os.kill(os.getpid(), signal.SIGTERM)
-time.sleep(60)
-"""
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@pytest.mark.parametrize("command", ["ask -o new", "ask --save new", "ask --chat new", "ask --cache new", "map -o {}"])
+def test_a_signal_while_the_model_is_at_work_leaves_nothing(
+    qwen: Program, api: ApiServer, command: str, number: signal.Signals
+) -> None:
+    api.always((SILENCE,))
+    with qwen.start(*command.split(), "hi", input="x\n", script='ulimit -c 0; exec "$@"') as running:
+        api.wait_for_requests()
+        assert not any("tmp" in name for name in qwen.files())
+        running.send(number)
+        assert running.finish().status == 128 + number
+    assert not [path for path in qwen.cwd.rglob("*") if path.is_file()]
 
 
-def test_a_signal_leaves_no_temporary_file_of_many_threads(tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-c", MANY_THREADS], cwd=tmp_path, check=False, timeout=20)
-    assert ended.returncode == -signal.SIGTERM
-    names = [path.name for path in tmp_path.iterdir()]
-    assert names
-    assert all(re.fullmatch(r"\d-\d", name) for name in names)
+def test_a_kill_while_the_model_is_at_work_leaves_nothing(qwen: Program, api: ApiServer) -> None:
+    api.always((SILENCE,))
+    with qwen.start("ask", "-o", "new", "--save", "receipt", "hi") as running:
+        api.wait_for_requests()
+        running.send(signal.SIGKILL)
+        assert running.finish().status == 137
+    assert qwen.files() == {}
 
 
-# The file itself, as map, the cache and others use it.
+def test_what_replaces_a_private_file_is_private_all_the_time(qwen: Program, api: ApiServer) -> None:
+    qwen.file("answer", "old").chmod(0o600)
+    api.answer(reply(completion("new")))
+    result, events = recorded(qwen, "ask", "-o", "answer", "hi")
+    assert result.status == 0
+    assert [event.split() for event in events] == [["open"], ["os.rename", "0o600"]]
 
 
-def test_many_threads_replace_one_file_and_one_of_them_wins(tmp_path: Path) -> None:
-    def replace(content: bytes) -> None:
-        with AtomicFile(str(tmp_path / "file")) as file:
-            file.write(content)
-            file.commit()
+def test_what_is_written_has_reached_the_disk_before_it_takes_its_place(qwen: Program, api: ApiServer) -> None:
+    """After a power cut there is the old file or the new one, never an empty one."""
+    strace = require_tool("strace")
+    api.answer(reply(completion("new")))
+    script = f'exec {strace} -f -o calls -e trace=write,fsync,fdatasync,rename,renameat,renameat2 "$@"'
+    result = qwen("ask", "-o", "answer", "hi", script=script, timeout=60)
+    if result.status != 0 and "ptrace" in result.stderr:
+        pytest.skip("tracing is not permitted here")
+    assert result.status == 0
+    calls = (qwen.cwd / "calls").read_text()
+    written, synced, renamed = (calls.find(part) for part in ('"new\\n"', "sync(", "rename"))
+    assert -1 < written < synced < renamed
 
-    threads = [threading.Thread(target=replace, args=(bytes([number]) * 1000,)) for number in range(1, 20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set((tmp_path / "file").read_bytes())) == 1
-    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
-
-def test_without_commit_nothing_has_happened(tmp_path: Path) -> None:
-    with suppress(KeyError), AtomicFile(str(tmp_path / "file")) as file:
-        file.write(b"half")
-        raise KeyError
-    assert list(tmp_path.iterdir()) == []
+# The file itself, as `-o`, the cache and others use it.
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
 def test_a_name_that_no_file_can_have_is_reported(name: str) -> None:
-    with pytest.raises(LocalError, match="not a file name"):
-        AtomicFile(name)
+    for use in (check_replaceable, lambda name: replace_file(name, b"")):
+        with pytest.raises(LocalError, match="not a file name"):
+            use(name)
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LocalError, match="No space left"):
+        replace_file(str(tmp_path / "file"), b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
+
+
+def test_more_than_can_be_collected_is_printed(qwen: Program, api: ApiServer) -> None:
+    chunk = b"x" * (1 << 20)
+
+    def endless(_: Request) -> Iterator[Step]:
+        yield head(200, {"transfer-encoding": "chunked"})
+        yield http_chunk(b'{"choices": [{"message": {"content": "')
+        for _number in range(257):
+            yield http_chunk(chunk)
+        yield http_chunk(b'"}, "finish_reason": "stop"}]}')
+        yield LAST_CHUNK
+
+    api.answer(endless)
+    qwen.file("body", "old")
+    result = qwen("json", "-o", "body", "hi", timeout=60)
+    assert (result.status, qwen.files()) == (7, {"body": b"old"})
+    assert "more than 256 MiB" in result.message
+    assert len(result.stdout) > 256 << 20
 
 
 @pytest.mark.parametrize("name", ["answer", "copy"])

@@ -215,11 +215,23 @@ def invocations(draw: st.DrawFn) -> tuple[list[str], Json]:
         flags += [f"--image={GIF}", "--image-detail=low"]
         image = {"type": "image_url", "image_url": {"url": GIF, "detail": "low"}}
         body["messages"][-1]["content"] = [{"type": "text", "text": text}, image]
+    if body.get("response_format") == {"type": "json_object"} and "json" not in json.dumps(body["messages"]).lower():
+        state(body["messages"], "Answer with a JSON object, and with nothing else.")
     if command == "stream":
         usage = draw(st.booleans())
         flags += [] if usage else ["--no-include-usage"]
         body |= {"stream": True, "stream_options": {"include_usage": usage}}
     return [command, "-n", *flags, "--", text], body
+
+
+def state(messages: list[Json], words: str) -> None:
+    """Add a sentence to the system message, or as one."""
+    if messages[0]["role"] != "system":
+        messages.insert(0, {"role": "system", "content": words})
+    elif isinstance(content := messages[0]["content"], str):
+        messages[0] = {**messages[0], "content": f"{content}\n\n{words}"}
+    else:
+        messages[0] = {**messages[0], "content": [*content, {"type": "text", "text": words}]}
 
 
 def any_answer(request: Request) -> Sequence[Step]:

@@ -22,7 +22,6 @@ from qwen_cli.map.tally import Tally
 from qwen_cli.output.result import WatchedOutput
 from qwen_cli.output.stderr import Notes
 from qwen_cli.output.terminal import can_redraw, is_terminal, screen
-from qwen_cli.prompt.standard_input import standard_input
 
 SOME_FAILED, OUT_OF_BUDGET = 11, 12
 
@@ -64,7 +63,6 @@ def answer_all(
     gc.enable()  # many requests leave cycles behind
     notes = common.notes
     item_notes = Notes(quiet=True, verbose=common.verbose)  # what is noted of one request would be noted of all
-    standard_input.claim("map")
     prompts = ItemPrompts(words, common.prompt, members=many.jsonl)
     connect_ahead(common)
     parallel = _affordable(many.parallel, notes)

@@ -91,8 +91,11 @@ def gathering(command: Callable[..., R]) -> Callable[..., R]:
     order = {name: place for place, name in enumerate(OPTIONS)}
     parameters = sorted(_spread(command), key=lambda parameter: order.get(parameter.name, -1))
     not_taken = NOT_TAKEN.get(command.__name__, ())
+    reads_items = "parallel" in {parameter.name for parameter in parameters}
 
     def gather(**values: Any) -> R:
+        if reads_items:
+            standard_input.claim(command.__name__)
         notes = Notes(quiet=values.get("quiet", False))
         settle_conflicts(values, click.get_current_context())
         read_awaited(values, notes)

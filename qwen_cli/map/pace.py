@@ -17,11 +17,11 @@ _RECENT: Final = 32
 _NOW_AND_THEN: Final = 1 / 3
 """The share of refusals up to which they come by chance: slower requests would be refused as well."""
 
-_TOO_FEW: Final = 2
+_TOO_FEW: Final = 5
 """So many refusals say nothing about a share."""
 
 _DOUBLING: Final = 6.0
-"""Seconds without a pause in which the rate doubles."""
+"""Seconds without a pause in which the rate doubles, or sooner if it was measured in less."""
 
 _UNLIMITED: Final = 1000.0
 """Requests a second: a higher rate counts as no limit."""
@@ -56,6 +56,7 @@ class Rate:
         self._next_at = now
         self._rate: float | None = None
         self._rate_at = now
+        self._doubling = _DOUBLING
         self._is_probing = False
         self._empty_rounds = 0
 
@@ -92,7 +93,7 @@ class Rate:
         """The most requests a second; None for no limit."""
         if self._rate is None:
             return None
-        rate: float = self._rate * 2 ** ((now - self._rate_at) / _DOUBLING)
+        rate: float = self._rate * 2 ** ((now - self._rate_at) / self._doubling)
         return rate if rate < _UNLIMITED else None
 
     def answered(self, now: float) -> None:
@@ -121,7 +122,8 @@ class Rate:
             self._empty_rounds += 1
             self._rate = 1 / pause
         else:
-            self._rate = self._answered / max(self._busy + pause, 0.001)
+            self._rate = self._answered / (self._busy + pause)
+            self._doubling = min(self._busy + pause, _DOUBLING)
         self.round += 1
         self._resume_at = self._next_at = self._rate_at = now + pause
         self._recent.clear()

@@ -7,12 +7,12 @@ from typing import Final
 from qwen_cli.errors import LocalError
 from qwen_cli.prompt.standard_input import STDIN
 
-_ITEM: Final = re.compile(r"\{\}|\{\{|\}\}")
+_ITEM: Final = re.compile(r"\{\}")
 _MEMBER: Final = re.compile(r"\{(?:|\w[^{}]*)\}|\{\{|\}\}")
 
 
 class Template:
-    """A text with the placeholder `{}` and, if items have members, `{name}`; `{{` and `}}` are braces.
+    """A text with the placeholder `{}`; if items have members, also with `{name}`, and `{{` and `}}` for braces.
 
     A name starts with a letter, a digit or `_`; other braces are text.
     """

@@ -1,0 +1,212 @@
+"""Whatever ends a run of `map`: nothing more is started, and what was paid for is written."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from subprocess import PIPE
+
+import pytest
+
+from tests.api_server import SILENCE, ApiServer, Request, Step, reply
+from tests.bodies import completion, error
+from tests.program import Program, Running
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def asked(request: Request) -> str:
+    """The last message of a request."""
+    content: str = request.json["messages"][-1]["content"]
+    return content
+
+
+def echo(request: Request) -> Sequence[Step]:
+    """An answer that repeats what was asked; it costs 0.00013 USD."""
+    return reply(completion(asked(request)))
+
+
+class Service:
+    """Answers with what was asked, except for some items: slow ones wait for `released`, others are refused."""
+
+    def __init__(self, refusals: dict[str, int]) -> None:
+        self.refusals = refusals
+        self.released = threading.Event()
+
+    def __call__(self, request: Request) -> Iterable[Step]:
+        item = asked(request)
+        if item.startswith("slow"):
+            return [self.released, *echo(request)]
+        status = self.refusals.get(item)
+        return echo(request) if status is None else reply(error(status, "no"), status=status)
+
+
+STOPS = [
+    pytest.param((), {"bad": 401}, 3, "HTTP 401: no", id="a rejected key"),
+    pytest.param((), {"bad": 402}, 3, "top up", id="no credit"),
+    pytest.param(("--fail-fast",), {"bad": 400}, 4, "HTTP 400: no", id="--fail-fast"),
+    pytest.param(("--max-usd", "0.0005"), {}, 12, "stopped at --max-usd after 0.0", id="--max-usd"),
+]
+
+
+@pytest.mark.parametrize(("options", "refusals", "status", "message"), STOPS)
+def test_what_is_under_way_is_finished_and_all_answers_are_written(
+    qwen: Program, api: ApiServer, options: tuple[str, ...], refusals: dict[str, int], status: int, message: str
+) -> None:
+    """An answer that waited behind a slow one is not lost; items between answers without one have an empty line."""
+    service = Service(refusals)
+    api.always(service)
+    items = ["slow", "a", "b", "c", "bad", *(f"rest {number}" for number in range(100))]
+    with qwen.start("map", "-P", "2", *options, input="".join(f"{item}\n" for item in items)) as running:
+        api.wait_for_requests(5)
+        time.sleep(0.3)  # whatever would be started too much is started meanwhile
+        assert running.alive
+        service.released.set()
+        result = running.finish()
+    assert result.status == status
+    sent = {asked(request) for request in api.requests}
+    answered = [item if item in sent and item not in refusals else "" for item in items]
+    while not answered[-1]:
+        answered.pop()
+    assert result.text.splitlines() == answered
+    assert answered[:4] == ["slow", "a", "b", "c"]
+    last = result.stderr.splitlines()[-1]
+    assert message in last
+    assert f"{len(items) - len(sent)} items were not sent" in last
+    assert len(sent) < 10
+
+
+def test_the_item_that_stops_a_run_leaves_an_empty_line_between_answers_only(qwen: Program, api: ApiServer) -> None:
+    api.answer(*(reply(completion(word)) for word in ("one", "two")), reply(error(400), status=400))
+    result = qwen("map", "-P", "1", "--fail-fast", input="x\n" * 100)
+    assert (result.text, result.status) == ("one\ntwo\n", 4)
+    assert "item 3: HTTP 400" in result.message
+    assert result.message.endswith("; 97 items were not sent")
+
+
+def test_records_of_a_run_that_stops_are_json_lines(qwen: Program, api: ApiServer) -> None:
+    api.always(Service({"bad": 401}))
+    result = qwen("map", "-P", "1", "--json", input="a\nbad\nb\n")
+    records = [json.loads(line) for line in result.text.splitlines()]
+    assert [(record["input"], record["status"]) for record in records] == [("a", 0), ("bad", 3)]
+
+
+def test_files_of_a_run_that_stops_are_whole_and_alone(qwen: Program, api: ApiServer) -> None:
+    service = Service({"bad": 402})
+    api.always(service)
+    with qwen.start("map", "-P", "4", "-o", "{}", input="slow1\nslow2\nslow3\nbad\nrest\n") as running:
+        api.wait_for_requests(4)
+        time.sleep(0.2)
+        service.released.set()
+        assert running.finish().status == 3
+    assert qwen.files() == {name: f"{name}\n".encode() for name in ("slow1", "slow2", "slow3")}
+
+
+class TestBudget:
+    def test_ends_the_run(self, qwen: Program, api: ApiServer) -> None:
+        api.always(echo)
+        result = qwen("map", "-P", "2", "--max-usd", "0.001", input="".join(f"{n}\n" for n in range(1000)))
+        assert result.status == 12
+        sent = len(api.requests)
+        assert 8 <= sent <= 10
+        assert result.text == "".join(f"{n}\n" for n in range(sent))
+        assert f"{1000 - sent} items were not sent" in result.message
+
+    def test_counts_what_was_asked_again_in_vain(self, qwen: Program, api: ApiServer) -> None:
+        def answer(request: Request) -> Iterable[Step]:
+            is_asked_again = len(request.json["messages"]) > 2
+            meta = {"usage": {"usd_spent": 1.0}}
+            return reply(error(400), status=400) if is_asked_again else reply(completion("no JSON", meta=meta))
+
+        api.always(answer)
+        options = ("--max-usd", "2", "--reask", "1", "--response-format", "json_object", "-u")
+        result = qwen("map", "-P", "1", *options, input="a\nb\nc\nd\n")
+        assert result.status == 12
+        assert len(api.requests) == 4
+        assert "2 USD" in result.stderr
+
+    def test_cannot_be_kept_without_prices(self, qwen: Program, api: ApiServer) -> None:
+        api.always(lambda request: reply(completion(asked(request), meta=None)))
+        result = qwen("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
+        assert (result.status, result.text) == (12, "a\n")
+        assert "--max-usd cannot be kept" in result.message
+        assert "2 items were not sent" in result.message
+
+    def test_goes_by_the_cost_of_other_servers(self, qwen: Program, api: ApiServer) -> None:
+        api.always(lambda request: reply(completion(asked(request), meta=None, usage={"cost": 1})))
+        result = qwen("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
+        assert (result.status, result.text) == (12, "a\nb\n")
+
+    def test_is_kept_while_nobody_reads(self, qwen: Program, api: ApiServer) -> None:
+        """The answers cannot be written, and still nothing is started beyond the limit."""
+        long = "y" * 20_000
+        api.always(lambda _: reply(completion(long)))
+        result = qwen("map", "--max-usd", "0.002", script='"$@" | { sleep 3; cat; }', input="x\n" * 500)
+        assert len(api.requests) <= 16 + 8
+        assert result.text == f"{long}\n" * len(api.requests)
+
+
+class TestSignals:
+    @pytest.fixture
+    def running(self, qwen: Program, api: ApiServer) -> "Iterable[Running]":
+        """A run that has answered two items, and waits for the third while the fourth is done."""
+        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        with qwen.start("map", "-P", "2", input=PIPE) as started:
+            started.write(b"one\ntwo\nx\nthree\n")
+            started.wait_for(b"two\n")
+            api.wait_for_requests(4)
+            time.sleep(0.2)
+            yield started
+
+    @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+    def test_write_what_is_answered_and_say_how_far_it_came(self, running: Running, number: signal.Signals) -> None:
+        running.send(number)
+        result = running.finish(timeout=5)
+        assert (result.text, result.status) == ("one\ntwo\n\nthree\n", 128 + number)
+        assert result.message == "stopped: 3 done"
+
+    def test_know_the_number_of_items_where_it_is_known(self, qwen: Program, api: ApiServer) -> None:
+        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        qwen.file("items", "one\n" + "x\n" * 1999)
+        with qwen.start("map", "-P", "2", script='exec "$@" <items') as running:
+            running.wait_for(b"one\n")
+            running.send(signal.SIGINT)
+            result = running.finish(timeout=5)
+        assert (result.text, result.message) == ("one\n", "stopped: 1 of 2,000 done")
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_wait_for_no_reader(self, qwen: Program, api: ApiServer, count: int) -> None:
+        """A pager that is not read fills the pipe."""
+        api.always(reply(completion("y" * 20_000)))
+        read, write = os.pipe()
+        try:
+            with qwen.start("map", input="x\n" * 300, stdout=write) as running:
+                api.wait_for_requests(20)
+                time.sleep(0.5)
+                began = time.monotonic()
+                for _ in range(count):
+                    running.send(signal.SIGINT)
+                    time.sleep(0.1)
+                assert running.finish(timeout=10).status == 130
+            assert time.monotonic() - began < 5
+        finally:
+            os.close(read)
+            os.close(write)
+
+    def test_do_the_same_for_files(self, qwen: Program, api: ApiServer) -> None:
+        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        with qwen.start("map", "-P", "2", "-o", "{}.out", input=PIPE) as running:
+            running.write(b"a\nx\nb\n")
+            api.wait_for_requests(3)
+            time.sleep(0.3)
+            running.send(signal.SIGTERM)
+            assert running.finish(timeout=5).status == 143
+        assert qwen.files() == {"a.out": b"a\n", "b.out": b"b\n"}
+
+
+def test_the_last_reader_may_leave_after_the_last_line(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", "-P", "1", script='{ "$@"; echo $? >status; } | head -2', input="a\nb\n")
+    assert (result.text, qwen.files()["status"]) == ("a\nb\n", b"0\n")
