@@ -1,8 +1,9 @@
 """The API for the benchmark, near and far: `server.py CERTIFICATE KEY TUN`.
 
 Serves `POST [/KIND/COUNT]/v1/chat/completions` until it is terminated: an answer that repeats the prompt, `/chunks/N`
-a stream of N chunks, `/bytes/N` an answer of N bytes. Prints its two ports, HTTP and HTTPS, on one line; and after an
-answer of N bytes the time when the last was sent.
+a stream of N chunks, `/bytes/N` an answer of N bytes, `/busy/N` an answer but to each Nth request, which gets a 503,
+`/limited/N` an answer to the first N requests of a run, then for a second a 429. Prints its two ports, HTTP and HTTPS,
+on one line; and after an answer of N bytes the time when the last was sent.
 
 TUN is a network device (0 for none) on which every packet comes back from where it was sent to, half as many
 milliseconds later as the last byte of that address says: a connection to this machine over a distance.
@@ -11,6 +12,7 @@ milliseconds later as the last byte of that address says: a connection to this m
 import asyncio
 import contextlib
 import functools
+import itertools
 import json
 import os
 import re
@@ -40,9 +42,38 @@ def stream(count: int) -> bytes:
     return (head + "".join(f"{len(event):x}\r\n{event}\r\n" for event in [*events, "data: [DONE]\n\n", ""])).encode()
 
 
+def refusal(status: str, *headers: str) -> bytes:
+    """A response without an answer."""
+    return "\r\n".join([f"HTTP/1.1 {status}", "content-length: 0", *headers, "", ""]).encode()
+
+
+class Limit:
+    """Refuses for a second what comes after the first requests of a run, which follow a prompt of `first`."""
+
+    def __init__(self) -> None:
+        self.began, self.seen = 0.0, 0
+
+    def refuses(self, prompt: str, count: int) -> bool:
+        """Count a request, and say whether it is one too many."""
+        now = time.monotonic()
+        if prompt == "first":
+            self.seen = 0
+            return False
+        self.began = now if not self.seen else self.began
+        self.seen += 1
+        return self.seen > count and now < self.began + 1
+
+
+numbers, limit = itertools.count(1), Limit()
+
+
 def respond(kind: str | None, count: int, body: bytes) -> bytes:
     """The response to one request."""
     request = json.loads(body)
+    if kind == "busy" and next(numbers) % count == 0:
+        return refusal("503 Service Unavailable")
+    if kind == "limited" and limit.refuses(request["messages"][-1]["content"], count):
+        return refusal("429 Too Many Requests", "retry-after: 1")
     if kind == "bytes":
         return completion("x" * count)
     if kind == "chunks" or request.get("stream"):
@@ -59,7 +90,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             length = re.search(r"\ncontent-length: *(\d+)", head)
             body = await reader.readexactly(int(length[1]) if length else 0)
-            path = re.match(r"post (?:/(chunks|bytes)/(\d+))?/v1/chat/completions ", head)
+            path = re.match(r"post (?:/(chunks|bytes|busy|limited)/(\d+))?/v1/chat/completions ", head)
             if path is None:
                 break
             writer.write(respond(path[1], int(path[2] or 1), body))
