@@ -9,25 +9,27 @@
 _qwen_cli_command() {
     options=
     case $1 in
-        '') operands='none' subcommands='ask stream json cost check map key sandbox help' ;;
+        '') operands='none' subcommands='ask stream json cost check map models key sandbox help' ;;
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
         'cost') operands='files' subcommands='' ;;
         'check') operands='prose' subcommands='' ;;
         'map') operands='prose' subcommands='' ;;
+        'models') operands='prose' subcommands='' ;;
         'key') operands='none' subcommands='set status delete' ;;
         'key set') operands='none' subcommands='' ;;
         'key status') operands='none' subcommands='' ;;
         'key delete') operands='none' subcommands='' ;;
         'sandbox') operands='command' subcommands='' ;;
-        'help') operands='none' subcommands='ask stream json cost check map key sandbox' ;;
+        'help') operands='none' subcommands='ask stream json cost check map models key sandbox' ;;
         'help ask') operands='none' subcommands='' ;;
         'help stream') operands='none' subcommands='' ;;
         'help json') operands='none' subcommands='' ;;
         'help cost') operands='none' subcommands='' ;;
         'help check') operands='none' subcommands='' ;;
         'help map') operands='none' subcommands='' ;;
+        'help models') operands='none' subcommands='' ;;
         'help key') operands='none' subcommands='set status delete' ;;
         'help key set') operands='none' subcommands='' ;;
         'help key status') operands='none' subcommands='' ;;
@@ -40,7 +42,7 @@ _qwen_cli_command() {
 ' ;;
     esac
     case $1 in
-        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
+        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'models' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
 - -h --help ! -h --help
 ' ;;
     esac
@@ -71,13 +73,6 @@ text --prediction ! --prediction --prediction-file
 file --prediction-file ! --prediction-file --prediction
 - --include-usage --no-include-usage ! --include-usage --no-include-usage
 text -F --field !
-- -v --verbose ! -v --verbose
-- -q --quiet ! -q --quiet
-text --timeout ! --timeout
-text --connect-timeout ! --connect-timeout
-text --retries ! --retries
-text --request-id ! --request-id
-- --no-key ! --no-key
 - --dry-run ! --dry-run --curl
 - --curl ! --curl --dry-run
 ' ;;
@@ -97,7 +92,6 @@ rather:json --chat ! --chat --messages
         'ask' | 'stream' | 'json' | 'cost' | 'map') options+='
 at:text,json_object --response-format ! --response-format --schema --choice
 rather:json --schema ! --schema --response-format --choice
-file -o --output ! -o --output
 ' ;;
     esac
     case $1 in
@@ -125,12 +119,28 @@ text --reask ! --reask
 ' ;;
     esac
     case $1 in
+        'ask' | 'stream' | 'json' | 'cost' | 'map' | 'models') options+='
+file -o --output ! -o --output
+' ;;
+    esac
+    case $1 in
         'ask' | 'stream' | 'check') options+='
 file --save ! --save
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'key set' | 'key status' | 'key delete') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'models') options+='
+- -v --verbose ! -v --verbose
+- -q --quiet ! -q --quiet
+text --timeout ! --timeout
+text --connect-timeout ! --connect-timeout
+text --retries ! --retries
+text --request-id ! --request-id
+- --no-key ! --no-key
+' ;;
+    esac
+    case $1 in
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'models' | 'key set' | 'key status' | 'key delete') options+='
 text --base-url ! --base-url
 ' ;;
     esac
@@ -164,6 +174,10 @@ folder --cache ! --cache --stream
 words:24h,7d,30d --period ! --period --saved --balance --estimate
 - --balance ! --balance --saved --period --estimate
 - --estimate ! --estimate --saved --period --balance
+' ;;
+    esac
+    case $1 in
+        'cost' | 'models') options+='
 - --json ! --json
 ' ;;
     esac

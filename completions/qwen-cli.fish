@@ -8,7 +8,7 @@ function __qwen_cli_command --no-scope-shadowing
     set takes_command
     switch $argv[1]
         case ''
-            set subcommands ask stream json cost check map key sandbox help
+            set subcommands ask stream json cost check map models key sandbox help
         case 'ask'
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages --chat -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --save --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'stream'
@@ -21,6 +21,8 @@ function __qwen_cli_command --no-scope-shadowing
             set valued -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --tools --tool-choice --prediction --prediction-file -F --field --reask --save --base-url --timeout --connect-timeout --retries --request-id --cache
         case 'map'
             set valued -P --parallel --max-usd -f --file --prompt-file -s --system --system-file -i --image --image-detail --messages -m --model --max-tokens -t --temperature --top-p --stop --seed --frequency-penalty --presence-penalty --logit-bias --top-logprobs --reasoning-effort --response-format --schema --choice --tools --tool-choice --prediction --prediction-file -F --field --show --reask -o --output --base-url --timeout --connect-timeout --retries --request-id --cache
+        case 'models'
+            set valued -o --output --base-url --timeout --connect-timeout --retries --request-id
         case 'key'
             set subcommands set status delete
         case 'key set'
@@ -33,13 +35,14 @@ function __qwen_cli_command --no-scope-shadowing
             set valued --fault --rate
             set takes_command 1
         case 'help'
-            set subcommands ask stream json cost check map key sandbox
+            set subcommands ask stream json cost check map models key sandbox
         case 'help ask'
         case 'help stream'
         case 'help json'
         case 'help cost'
         case 'help check'
         case 'help map'
+        case 'help models'
         case 'help key'
             set subcommands set status delete
         case 'help key set'
@@ -181,6 +184,7 @@ complete -c qwen-cli -n '__qwen_cli_at ""' -a json -d 'Print the response as JSO
 complete -c qwen-cli -n '__qwen_cli_at ""' -a cost -d 'Print the cost of a request, of saved responses or of the account'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a check -d 'Answer yes or no with the exit status'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a map -d 'Print one answer per line of standard input, in order'
+complete -c qwen-cli -n '__qwen_cli_at ""' -a models -d 'Print the server\'s models'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a key -d 'Store, check or delete the API key'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a sandbox -d 'Serve a local stand-in for the API'
 complete -c qwen-cli -n '__qwen_cli_at ""' -a help -d 'Show the help of a command'
@@ -193,6 +197,7 @@ complete -c qwen-cli -n '__qwen_cli_at help' -a json -d 'Print the response as J
 complete -c qwen-cli -n '__qwen_cli_at help' -a cost -d 'Print the cost of a request, of saved responses or of the account'
 complete -c qwen-cli -n '__qwen_cli_at help' -a check -d 'Answer yes or no with the exit status'
 complete -c qwen-cli -n '__qwen_cli_at help' -a map -d 'Print one answer per line of standard input, in order'
+complete -c qwen-cli -n '__qwen_cli_at help' -a models -d 'Print the server\'s models'
 complete -c qwen-cli -n '__qwen_cli_at help' -a key -d 'Store, check or delete the API key'
 complete -c qwen-cli -n '__qwen_cli_at help' -a sandbox -d 'Serve a local stand-in for the API'
 complete -c qwen-cli -n '__qwen_cli_at "help key"' -a set -d 'Store the API key in the OS keyring'
@@ -202,7 +207,7 @@ complete -c qwen-cli -n '__qwen_cli_at cost; and __qwen_cli_given --saved' -F
 complete -c qwen-cli -n '__qwen_cli_at sandbox' -a '(__qwen_cli_command_names)'
 complete -c qwen-cli -n '__qwen_cli_other' -a '(complete --do-complete="$__qwen_cli_rest")'
 complete -c qwen-cli -n '__qwen_cli_at ""; and not __qwen_cli_given -V --version' -s V -l version -d 'Show the version and exit'
-complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost check map key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
+complete -c qwen-cli -n '__qwen_cli_at "" ask stream json cost check map models key "key set" "key status" "key delete" sandbox; and not __qwen_cli_given -h --help' -s h -l help -d 'Show this message and exit'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map' -s f -l file -r -F -d 'Add FILE to the prompt (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --prompt-file' -l prompt-file -r -F -d 'Read the prompt from FILE; skip a #! line'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given -s --system --system-file' -s s -l system -x -d 'Add a system message'
@@ -231,13 +236,6 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not _
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --include-usage --no-include-usage' -l include-usage -d 'Request usage in streams'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --include-usage --no-include-usage' -l no-include-usage -d 'The opposite of --include-usage'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map' -s F -l field -x -d 'Set another field, JSON or text (repeatable)'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given -v --verbose' -s v -l verbose -d 'Print request, status, ids and timings'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given -q --quiet' -s q -l quiet -d 'Print no notes and no progress'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --timeout' -l timeout -x -d 'Limit the time without data'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --connect-timeout' -l connect-timeout -x -d 'Limit the time to connect'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --retries' -l retries -x -d 'Retry transient failures'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --request-id' -l request-id -x -d 'Send ID as X-Client-Request-Id'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --no-key' -l no-key -d 'Send no API key; allow http to any host'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --dry-run --curl' -l dry-run -d 'Print the request body; send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map; and not __qwen_cli_given --curl --dry-run' -l curl -d 'Print a curl command; send nothing'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check; and not __qwen_cli_given -n --no-stdin' -s n -l no-stdin -d 'Do not read standard input'
@@ -245,7 +243,6 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --me
 complete -c qwen-cli -n '__qwen_cli_at ask stream; and not __qwen_cli_given --chat --messages' -l chat -x -k -a '(__qwen_cli_files rather json)' -d 'Continue the conversation in FILE'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --response-format --schema --choice' -l response-format -x -a '(__qwen_cli_at_files) text json_object' -d 'Set the format of the answer'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given --schema --response-format --choice' -l schema -x -k -a '(__qwen_cli_files rather json)' -d 'Require JSON that fits this schema'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Write to FILE once the result is complete'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --response-format --schema -x --code' -l choice -x -d 'Require one of these answers (repeatable)'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given --show -r' -l show -x -a 'content reasoning both calls' -d 'Select what to print'
 complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given -r --show' -s r -d 'Same as --show reasoning'
@@ -254,8 +251,16 @@ complete -c qwen-cli -n '__qwen_cli_at ask stream map; and not __qwen_cli_given 
 complete -c qwen-cli -n '__qwen_cli_at ask cost check map; and not __qwen_cli_given --reask' -l reask -x -d 'Ask again for a fitting answer'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json map; and not __qwen_cli_given --allow-incomplete' -l allow-incomplete -d 'Exit 0 even if the answer is incomplete'
 complete -c qwen-cli -n '__qwen_cli_at ask stream json check map; and not __qwen_cli_given -u --usage' -s u -l usage -d 'Print token usage and cost to stderr'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost map models; and not __qwen_cli_given -o --output' -s o -l output -r -F -d 'Write to FILE once the result is complete'
 complete -c qwen-cli -n '__qwen_cli_at ask stream check; and not __qwen_cli_given --save' -l save -r -F -d 'Also write the raw response to FILE'
-complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'Use this API'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given -v --verbose' -s v -l verbose -d 'Print request, status, ids and timings'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given -q --quiet' -s q -l quiet -d 'Print no notes and no progress'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given --timeout' -l timeout -x -d 'Limit the time without data'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given --connect-timeout' -l connect-timeout -x -d 'Limit the time to connect'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given --retries' -l retries -x -d 'Retry transient failures'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given --request-id' -l request-id -x -d 'Send ID as X-Client-Request-Id'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models; and not __qwen_cli_given --no-key' -l no-key -d 'Send no API key; allow http to any host'
+complete -c qwen-cli -n '__qwen_cli_at ask stream json cost check map models "key set" "key status" "key delete"; and not __qwen_cli_given --base-url' -l base-url -x -d 'Use this API'
 complete -c qwen-cli -n '__qwen_cli_at ask check map; and not __qwen_cli_given --cache' -l cache -x -a '(__fish_complete_directories)' -d 'Keep answers in DIR and reuse them'
 complete -c qwen-cli -n '__qwen_cli_at ask check map; and not __qwen_cli_given --cache-only' -l cache-only -d 'Send nothing; fail if DIR has no answer'
 complete -c qwen-cli -n '__qwen_cli_at json cost check map; and not __qwen_cli_given --messages' -l messages -x -a '(__qwen_cli_at_files)' -d 'Start with these earlier messages'
@@ -269,7 +274,7 @@ complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --saved --
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --period --saved --balance --estimate' -l period -x -a '24h 7d 30d' -d 'Print what this key spent, by model'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance --saved --period --estimate' -l balance -d 'Print what is left on the account'
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --estimate --saved --period --balance' -l estimate -d 'Print an upper bound, without asking the model'
-complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
+complete -c qwen-cli -n '__qwen_cli_at cost models; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
 complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given -P --parallel' -s P -l parallel -x -d 'Send N requests at once (1…256)'
 complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given -0 --null' -s 0 -l null -d 'End items and answers with NUL'
 complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --jsonl' -l jsonl -d 'Read JSON objects; {name} is a member'

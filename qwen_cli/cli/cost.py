@@ -93,13 +93,11 @@ def _of_saved(paths: Sequence[str], notes: Notes) -> Mapping[str, Any]:
 
 
 def _of_account(period: str | None, common: CommonOptions) -> Mapping[str, Any]:
-    from qwen_cli.cli.getting import get_with_key
+    from qwen_cli.cli.getting import get_from_account
     from qwen_cli.cost.account import read_balance, read_period
-    from qwen_cli.endpoint import parse_endpoint
 
-    endpoint = parse_endpoint(common.sending.base_url)
-    url = endpoint.account_url(f"usage/detail?period={period}" if period else "billing")
-    body = get_with_key(url, endpoint, common, "asking the account")
+    path = f"usage/detail?period={period}" if period else "billing"
+    body = get_from_account(path, common.sending, common.notes)
     return read_period(body, period) if period else read_balance(body)
 
 
@@ -109,7 +107,8 @@ def _of_estimate(body: Mapping[str, Any], common: CommonOptions, *, reask: int) 
     from qwen_cli.cli.getting import get_models
     from qwen_cli.cost.upper_bound import estimate
 
-    models = get_models(common, urlencode({"id": body["model"], "include": "pricing"}))
+    query = urlencode({"id": body["model"], "include": "pricing"})
+    models = get_models(query, common.sending, common.notes)
     figures, remarks = estimate(body, models)
     if reask:
         remarks.append("this is for one request, without --reask")

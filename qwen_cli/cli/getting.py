@@ -1,35 +1,45 @@
 """What is fetched beside answers: the account's reports, and the list of models."""
 
-from qwen_cli.cli.option_groups import CommonOptions
+from contextlib import suppress
+
 from qwen_cli.connection.client import Client
-from qwen_cli.endpoint import Endpoint, parse_endpoint
+from qwen_cli.endpoint import SendingOptions, parse_endpoint
 from qwen_cli.errors import CredentialsError, RefusedError
 from qwen_cli.key.sources import Key, find_key
 from qwen_cli.output.spinner import waiting
+from qwen_cli.output.stderr import Notes
 
 
-def get_with_key(url: str, endpoint: Endpoint, common: CommonOptions, purpose: str) -> bytes:
-    """The body of a URL that wants the key."""
-    return _get(url, endpoint, find_key(endpoint, no_key=common.sending.no_key), common, purpose)
+def get_from_account(path: str, sending: SendingOptions, notes: Notes) -> bytes:
+    """A report of the account, which wants the key."""
+    endpoint = parse_endpoint(sending.base_url)
+    key = find_key(endpoint, no_key=sending.no_key)
+    return _get(endpoint.account_url(path), key, sending, notes, "asking the account")
 
 
-def get_models(common: CommonOptions, query: str = "") -> bytes:
-    """The server's list of models; the key, if there is one, is sent where the server wants it."""
-    endpoint = parse_endpoint(common.sending.base_url)
+def get_models(query: str, sending: SendingOptions, notes: Notes) -> bytes:
+    """The server's list of models; the key, if there is one, is sent where the server wants it.
+
+    Where it wants one and there is none, its own words say so.
+    """
+    endpoint = parse_endpoint(sending.base_url)
     url, purpose = endpoint.models_url(query), "waiting for the list of models"
     try:
         try:
-            return _get(url, endpoint, None, common, purpose)
+            return _get(url, None, sending, notes, purpose)
         except CredentialsError:
-            if common.sending.no_key:
+            key = None
+            with suppress(CredentialsError):
+                key = find_key(endpoint, no_key=sending.no_key)
+            if key is None:
                 raise
-            return get_with_key(url, endpoint, common, purpose)
+        return _get(url, key, sending, notes, purpose)
     except RefusedError as error:
         message = f"the server has no list of models: {error.message}"
         raise RefusedError(message, advice="check --base-url") from error
 
 
-def _get(url: str, endpoint: Endpoint, key: Key | None, common: CommonOptions, purpose: str) -> bytes:
-    notes = common.notes
-    with Client(endpoint, key, common.sending, notes) as client, waiting(purpose, notes), client.get(url) as reply:
+def _get(url: str, key: Key | None, sending: SendingOptions, notes: Notes, purpose: str) -> bytes:
+    endpoint = parse_endpoint(sending.base_url)
+    with Client(endpoint, key, sending, notes) as client, waiting(purpose, notes), client.get(url) as reply:
         return reply.read()

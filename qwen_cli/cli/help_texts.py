@@ -47,6 +47,13 @@ TEXTS: Mapping[str, str] = {
         An answer is printed on one line: backslash, newline, carriage return and tab become \\, \n, \r and \t. If an
         item fails, its line is empty, the others go on, and the exit status is 11.
     """,
+    "qwen-cli models": """
+        Print the server's models.
+
+        Each line is an id, USD per million tokens of input and of output, and the context length, separated by tabs,
+        in columns on a terminal; what the server does not say is '-'. With words, only ids that contain each of them
+        are printed. No key is needed where the server needs none.
+    """,
     "qwen-cli key": "Store, check or delete the API key.",
     "qwen-cli key set": """
         Store the API key in the OS keyring.
@@ -115,6 +122,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "printf '%s\\0' *.md | qwen-cli map -0 -f {} -o {}.summary 'Summarise this'",
         "qwen-cli map --jsonl 'Who is {name}?' --json <people.jsonl | jq -r .content",
     ),
+    "qwen-cli models": (
+        "qwen-cli models qwen",
+        "qwen-cli models --json | jq -r '.data[].id'",
+        "qwen-cli models --base-url http://localhost:8080/v1 --no-key",
+    ),
     "qwen-cli key": (
         "qwen-cli key set",
         "pass show aimlapi | qwen-cli key set",
@@ -133,6 +145,6 @@ The option takes precedence; an empty variable counts as unset."""
 
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
-    **{f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map")},
+    **{f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map", "models")},
 }
 """Command path -> what its help ends with."""

@@ -75,7 +75,6 @@ OPTIONS: Mapping[str, Any] = {
         ),
         balance=_option("--balance", from_variable=False, help="Print what is left on the account"),
         estimate=_option("--estimate", from_variable=False, help="Print an upper bound, without asking the model"),
-        json=_option("--json", from_variable=False, help="Print one JSON object"),
     ),
     **_panel(
         "Items",
@@ -150,6 +149,7 @@ OPTIONS: Mapping[str, Any] = {
     ),
     **_panel(
         "Output",
+        json=_option("--json", from_variable=False, help="Print one JSON object"),
         stream=_option("--stream", from_variable=False, help="Print each chunk on a line as it arrives"),
         pretty=_option("--pretty/--no-pretty", help="Indent the JSON", default="on a terminal"),
         show=_option(

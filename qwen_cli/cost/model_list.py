@@ -1,12 +1,15 @@
 """The server's list of models: ids, prices and context lengths. No I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal, localcontext
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from qwen_cli.answer.members import JsonObject, kind_of, parse_object
+from qwen_cli.answer.server_errors import error_in
+from qwen_cli.cost.figures import plain
 from qwen_cli.cost.usage import figure_of
 from qwen_cli.errors import ProtocolError
+from qwen_cli.text import one_line
 
 _MILLION = 1_000_000
 
@@ -23,14 +26,49 @@ class Model(NamedTuple):
 
 
 def read_models(body: bytes) -> list[Model]:
-    """The body of `GET /v1/models` -> the models, in its order; ProtocolError if it is no list of models."""
-    data = parse_object(body, "the list of models").get("data")
-    if not isinstance(data, list):
-        raise ProtocolError(f"the list of models has no array 'data' but {kind_of(data)}")
+    """The body of `GET /v1/models` -> the models, in its order; ProtocolError if it is no list of models.
+
+    Some servers send the array alone, and some an error with the status 200, which is raised.
+    """
+    data = _array(body)
     models = [_model(each) for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
     if data and not models:
         raise ProtocolError("the list of models has no model with an id")
     return models
+
+
+def _array(body: bytes) -> list[Any]:
+    if body.lstrip().startswith(b"["):
+        body = b'{"data":' + body + b"}"
+    document = parse_object(body, "the list of models")
+    data = document.get("data")
+    if not isinstance(data, list):
+        message = f"the list of models has no array 'data' but {kind_of(data)}"
+        raise error_in(document, "the server sent an error") or ProtocolError(message)
+    return data
+
+
+def with_texts(models: Iterable[Model], texts: Collection[str]) -> list[Model]:
+    """Those whose id contains each of the texts, in any case, sorted."""
+    wanted = [text.casefold() for text in texts]
+    found = (model for model in models if all(text in model.id.casefold() for text in wanted))
+    return sorted(found, key=lambda model: model.id)
+
+
+_HEADING: Final = ("MODEL", "USD/M IN", "USD/M OUT", "CONTEXT")
+
+
+def lines(models: Iterable[Model], *, aligned: bool) -> str:
+    """`id<TAB>price of input<TAB>price of output<TAB>context length`; in columns with a heading if `aligned`."""
+    rows = [
+        (one_line(model.id), plain(model.input_price), plain(model.output_price), plain(model.context_tokens))
+        for model in models
+    ]
+    if not aligned or not rows:
+        return "".join("\t".join(row) + "\n" for row in rows)
+    rows = [_HEADING, *rows]
+    width, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "".join("  ".join([name.ljust(width), *map(str.rjust, figures, widths)]) + "\n" for name, *figures in rows)
 
 
 def find_model(models: Iterable[Model], name: str) -> Model | None:
