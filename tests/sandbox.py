@@ -1,13 +1,27 @@
-"""A client of the sandbox that shows all of a response."""
+"""A client of the sandbox that shows all of a response, and what its tests ask for."""
 
 import http.client
 import json
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from qwen_cli.request import field_limits
 
 KEY = {"Authorization": "Bearer any"}
 CHAT = "/v1/chat/completions"
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]},
+    },
+}
+
+OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
+with_the_document = pytest.mark.skipif(not OPENAPI.exists(), reason="the provider's document is not in the project")
 
 
 class Answer:
@@ -23,8 +37,23 @@ class Answer:
         return json.loads(self.body)
 
     @property
+    def message(self) -> str:
+        """Of a refusal."""
+        text: str = self.json["message"]
+        return text
+
+    @property
     def choice(self) -> Any:
         return self.json["choices"][0]
+
+    @property
+    def content(self) -> str:
+        """Of a completion, streamed or not."""
+        if not self.body.startswith(b"data: "):
+            text: str = self.choice["message"]["content"]
+            return text
+        choices = [choice for chunk in self.chunks for choice in chunk["choices"]]
+        return "".join(choice["delta"]["content"] or "" for choice in choices)
 
     @property
     def chunks(self) -> list[Any]:
@@ -35,7 +64,7 @@ class Answer:
 
 
 def connect(base_url: str) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(base_url.split("/")[2], timeout=20)
+    return http.client.HTTPConnection(base_url.split("/")[2], timeout=60)
 
 
 def send(
@@ -56,3 +85,30 @@ def asking(prompt: object = "Hello there, world", **fields: object) -> dict[str,
 
 def chat(base_url: str, prompt: object = "Hello there, world", **fields: object) -> Answer:
     return send(base_url, "POST", CHAT, json.dumps(asking(prompt, **fields)).encode())
+
+
+def formatted(schema: object) -> dict[str, Any]:
+    """The field that asks for an instance of the schema."""
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "thing", "schema": schema}}}
+
+
+def as_json_schema(node: Any) -> Any:
+    """A schema of OpenAPI 3.0 as one of JSON Schema: `nullable` becomes a type."""
+    if isinstance(node, list):
+        return [as_json_schema(member) for member in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {name: as_json_schema(value) for name, value in node.items() if name != "nullable"}
+    if "anyOf" in plain:
+        # An alternative that says nothing but nullable means null, not anything at all.
+        plain["anyOf"] = [part or {"type": "null"} for part in plain["anyOf"]]
+    if node.get("nullable") is True and "type" in node:
+        return {"anyOf": [plain, {"type": "null"}]}
+    return plain
+
+
+def provider_schema(part: str) -> Any:
+    """The schema of the `request` or of the `response` in the provider's own document."""
+    operation = json.loads(OPENAPI.read_text())["paths"][CHAT]["post"]
+    whole = operation["requestBody"] if part == "request" else operation["responses"]["200"]
+    return as_json_schema(whole["content"]["application/json"]["schema"])

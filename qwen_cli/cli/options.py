@@ -200,7 +200,8 @@ OPTIONS: Mapping[str, Any] = {
             "--fault",
             from_variable=False,
             type=types.Fault(),
-            help="Simulate a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid",
+            help="Simulate a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid, "
+            "fenced, think, noformat",
         ),
         rate=_option(
             "--rate",

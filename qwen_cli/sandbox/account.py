@@ -8,127 +8,76 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from qwen_cli.request import field_limits
-from qwen_cli.sandbox.completion import COMPLETION_PRICE, NOW, PROMPT_PRICE, Completion
-from qwen_cli.sandbox.incoming import ApiError
+from qwen_cli.request.field_limits import MODEL, PERIOD_HOURS
+from qwen_cli.sandbox.completion import COMPLETION_PRICE, NOW, PROMPT_PRICE
+from qwen_cli.sandbox.refusals import ApiError
 
-Query = Mapping[str, str]
-
-_GROUPINGS = ("day", "model", "day,model")
-_LONGEST = timedelta(hours=field_limits.PERIOD_HOURS)
 _OPENING_BALANCE = 100
 _PRESENT = datetime.fromtimestamp(NOW, UTC)
 
 
 def timestamp(moment: datetime = _PRESENT) -> str:
-    """A moment as the API writes it, in UTC with milliseconds; by default the sandbox's present."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A moment in UTC as the API writes it; by default the sandbox's present, which never passes."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Account:
-    """Counts what was served; any thread may use it."""
+    """Adds up what was served; any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._succeeded = self._failed = self._input = self._output = 0
-        self._spent = Decimal()
+        self._served: dict[str, tuple[Decimal, int]] = {}
+        """USD and requests, by model."""
 
-    def charge(self, completion: Completion) -> None:
-        """Count a completion and take its price from the balance."""
+    def charge(self, model: str, usd: Decimal) -> None:
+        """Count an answer of that model, and take its price from the balance."""
         with self._lock:
-            self._succeeded += 1
-            self._input += completion.prompt_tokens
-            self._output += completion.completion_tokens
-            self._spent += completion.usd
+            spent, requests = self._served.get(model, (Decimal(), 0))
+            self._served[model] = spent + usd, requests + 1
 
-    def count_failure(self) -> None:
-        """Count a request that failed, which is never charged."""
+    def _rows(self) -> list[tuple[Decimal, int, str]]:
+        """USD, requests and model, the highest spend first."""
         with self._lock:
-            self._failed += 1
+            return sorted(((*spent, model) for model, spent in self._served.items()), reverse=True)
 
-    def billing(self, _query: Query) -> dict[str, Any]:
+    def billing(self) -> dict[str, Any]:
         """The body of `GET /v2/billing`; USD."""
-        return {"current_balance": float(_OPENING_BALANCE - self._spent), "currency": "USD"}
+        return {"current_balance": float(_OPENING_BALANCE - sum(usd for usd, *_ in self._rows())), "currency": "USD"}
 
-    def usage(self, query: Query) -> dict[str, Any]:
-        """The body of `GET /v2/usage/detail`; an ApiError 400 for a window or grouping that the API doesn't know."""
-        start, end = _window(query)
-        group_by = query.get("group_by")
-        if group_by is not None and group_by not in _GROUPINGS:
-            expected = " | ".join(map(json.dumps, _GROUPINGS))
-            raise ApiError(400, f"group_by: Expected {expected}, Received {json.dumps(group_by[:60])}")
-        # Everything is served at one moment, which is in the window or not.
-        happened = start <= _PRESENT <= end
-        with self._lock:
-            succeeded, failed = (self._succeeded, self._failed) if happened else (0, 0)
-            spend = float(self._spent) if happened else 0.0
-            tokens = {"input": self._input, "output": self._output, "total": self._input + self._output}
-        report: dict[str, Any] = {
+    def usage(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """The body of `GET /v2/usage/detail`; an ApiError 400 for anything but a `period` of up to 92 days."""
+        if others := query.keys() - {"period"}:
+            raise ApiError(400, f"{min(others)[:60]}: the sandbox reports by period only")
+        period = query.get("period", "")
+        matched = re.fullmatch("([0-9]{1,6})([hd])", period)
+        hours = int(matched[1]) * {"h": 1, "d": 24}[matched[2]] if matched else 0
+        if not 0 < hours <= PERIOD_HOURS:
+            expected = "a number of hours or days, as in 24h or 7d, up to 92d"
+            raise ApiError(400, f"period: {json.dumps(period[:60])} is not {expected}")
+        rows = self._rows()
+        return {
             "api_key_prefix": None,
-            "start": timestamp(start),
-            "end": timestamp(end),
-            "spend": spend,
+            "start": timestamp(_PRESENT - timedelta(hours=hours)),
+            "end": timestamp(),
+            "spend": float(sum(usd for usd, *_ in rows)),
             "currency": "USD",
-            "requests": succeeded,
-            "models": [{"model": field_limits.MODEL, "spend": spend, "requests": succeeded}] if succeeded else [],
+            "requests": sum(requests for _, requests, _ in rows),
+            "models": [{"model": model, "spend": float(usd), "requests": requests} for usd, requests, model in rows],
         }
-        if group_by is not None:
-            names = {"day": _PRESENT.date().isoformat(), "model": field_limits.MODEL}
-            group: dict[str, Any] = {name: names[name] for name in group_by.split(",")}
-            requests = {"total": succeeded + failed, "charged": succeeded, "succeeded": succeeded, "failed": failed}
-            group |= {"spend": spend, "tokens": tokens, "requests": requests}
-            report["groups"] = [group] if succeeded + failed else []
-        return report
 
 
-def _window(query: Query) -> tuple[datetime, datetime]:
-    """The window of a report: `period` up to the present, or from `start` to `end`."""
-    given = query.keys() & {"period", "start", "end"}
-    if given == {"start", "end"}:
-        start, end = (_moment(name, query[name]) for name in ("start", "end"))
-        if not timedelta() <= end - start <= _LONGEST:
-            raise ApiError(400, f"end: Expected up to 92 days after start, Received {json.dumps(query['end'][:60])}")
-        return start, end
-    if given != {"period"}:
-        raise ApiError(400, f"period: Expected it, or start and end, Received {', '.join(sorted(given)) or 'none'}")
-    matched = re.fullmatch("([0-9]{1,6})([hd])", query["period"])
-    length = timedelta(hours=int(matched[1]) * {"h": 1, "d": 24}[matched[2]]) if matched else timedelta()
-    if not timedelta() < length <= _LONGEST:
-        expected = "hours or days, as in 24h or 7d, up to 92d"
-        raise ApiError(400, f"period: Expected {expected}, Received {json.dumps(query['period'][:60])}")
-    return _PRESENT - length, _PRESENT
-
-
-def _moment(name: str, text: str) -> datetime:
-    """Parse a moment in ISO 8601, in UTC unless it names another zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ApiError(400, f"{name}: Expected a time in ISO 8601, Received {json.dumps(text[:60])}") from None
-
-
-def models(query: Query) -> dict[str, Any]:
-    """The body of `GET /v1/models`: the one model, if `id` asks for it, with its price if `include` does."""
-    model: dict[str, Any] = {
-        "id": field_limits.MODEL,
-        "aliases": [],
-        "type": "openai/chat-completions",
-        "info": {
-            "name": field_limits.MODEL.removeprefix("alibaba/"),
-            "developer": "Alibaba Cloud",
-            "description": "The sandbox of qwen-cli, not the model.",
-            "contextLength": 256_000,
-            "outputMax": 252_000,
-        },
-        "tags": [],
+def models(query: Mapping[str, str]) -> dict[str, Any]:
+    """The body of `GET /v1/models`: the default model unless `id` names others, its price if `include` asks for it."""
+    info = {
+        "name": MODEL.removeprefix("alibaba/"),
+        "developer": "Alibaba Cloud",
+        "description": "The sandbox of qwen-cli, not the model.",
+        "contextLength": 256_000,
+        "outputMax": 252_000,
     }
-    if {"pricing", "all"} & set(query.get("include", "").split(",")) or query.get("details") in {"1", "true"}:
+    model: dict[str, Any] = {"id": MODEL, "aliases": [], "type": "openai/chat-completions", "info": info, "tags": []}
+    if "pricing" in query.get("include", "").split(","):
         prices = (("prompt", "input", PROMPT_PRICE), ("completion", "output", COMPLETION_PRICE))
-        units = [
-            {"name": name, "measure": measure, "price": float(price), "per": 1_000_000}
-            for name, measure, price in prices
-        ]
+        units = [{"name": name, "measure": what, "price": float(usd), "per": 1_000_000} for name, what, usd in prices]
         model["pricing"] = {"kind": "fixed", "currency": "USD", "units": units}
-    wanted = query.get("id")
-    return {"object": "list", "data": [model] if wanted is None or field_limits.MODEL in wanted.split(",") else []}
+    return {"object": "list", "data": [model] if MODEL in query.get("id", MODEL).split(",") else []}

@@ -18,7 +18,7 @@ from qwen_cli.signals import die_of
 API_KEY = "sandbox"
 """The sandbox accepts any key."""
 
-_MISLEADING = ("QWEN_CLI_BASE_URL", "AIMLAPI_KEY", "AIML_API_KEY")
+_MISLEADING = ("QWEN_CLI_BASE_URL", "QWEN_CLI_NO_KEY", "AIMLAPI_KEY", "AIML_API_KEY")
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
@@ -29,12 +29,8 @@ def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
     """The environment `outer`, changed so that requests go to `base_url` and nowhere else."""
     inner = {name: value for name, value in outer.items() if name not in _MISLEADING}
     unproxied = ",".join(filter(None, (outer.get("no_proxy") or outer.get("NO_PROXY"), "127.0.0.1")))
-    return inner | {
-        "AIMLAPI_BASE_URL": base_url,
-        "AIMLAPI_API_KEY": API_KEY,
-        "no_proxy": unproxied,
-        "NO_PROXY": unproxied,
-    }
+    addressed = {"AIMLAPI_BASE_URL": base_url, "AIMLAPI_API_KEY": API_KEY}
+    return inner | addressed | {"no_proxy": unproxied, "NO_PROXY": unproxied}
 
 
 def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | None = None) -> int:
@@ -52,7 +48,7 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | N
 
 
 def _serve_until_killed(faults: Sequence[Fault], rate: float | None) -> NoReturn:
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # before there are threads, which inherit it
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     with serving(faults=faults, rate=rate) as base_url:
         exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
         standard_output().write(exports.encode())
@@ -72,13 +68,10 @@ def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
         else:
             child.send_signal(signum)
 
-    def leave(_signum: int, _frame: FrameType | None) -> None:
-        """Do nothing: the terminal interrupts the command as well. Unlike SIG_IGN, it does not inherit a handler."""
-
-    handlers = dict.fromkeys(_FORWARDED, forward) | {signal.SIGINT: leave, signal.SIGQUIT: leave}
-    for number, handler in handlers.items():
+    for number in (*_FORWARDED, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, handler)
+            # The terminal interrupts the command as well. Unlike SIG_IGN, a handler is not inherited.
+            signal.signal(number, forward if number in _FORWARDED else lambda *_: None)
     try:
         child = subprocess.Popen(command, env=env)  # noqa: S603 -- running the user's own command is the purpose
         for signum in early:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import chain, repeat
 from typing import NamedTuple
 
-FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length", "invalid")
+FAULTS = ("429", "500", "503", "slow", "cut", "garbage", "length", "invalid", "fenced", "think", "noformat")
 
 
 class Fault(NamedTuple):
@@ -33,9 +33,8 @@ class FaultSchedule:
     """Deals the faults out to requests in the order given, one each; any thread may use it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self._kinds = chain.from_iterable(
-            repeat(kind) if times is None else repeat(kind, times) for kind, times in faults
-        )
+        kinds = (repeat(kind) if times is None else repeat(kind, times) for kind, times in faults)
+        self._kinds = chain.from_iterable(kinds)
         self._lock = threading.Lock()
 
     def take(self) -> str | None:

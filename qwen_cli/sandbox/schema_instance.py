@@ -1,107 +1,155 @@
-"""A small instance of a JSON Schema, and a value that is not one: the sandbox's answers when JSON is requested.
+"""A small instance of a JSON Schema, and a value that is not one: the sandbox's answers where JSON is requested.
 
-The instance is built from the common keywords, and the validator confirms it. Runs as a process of its own, because
-validation can take any amount of work: reads the schema from standard input and writes both values, or what is wrong
-with the schema, to standard output as JSON. Fails if it finds no instance within one second and one gigabyte.
+The instance is built from the common keywords of draft 2020-12, and the validator confirms it. References are replaced
+by what they name first, within limits: what is left is a tree, and no schema can keep the validator busy.
 """
 
-import json
 import math
-import resource
-import sys
 from contextlib import suppress
-from itertools import product
 from typing import Any
 
-from jsonschema_rs import ValidationError, validator_for
+from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
-DEPTHS = (3, 6, 12, 24)
-"""Shallow ones first, so that a schema that contains itself comes to an end."""
-LONGEST = 10_000
-"""Characters or items; a schema that asks for more is not met."""
-FORMATS = {
+from qwen_cli.sandbox.refusals import ApiError
+
+_DEPTHS = (0, 1, 2, 4, 8)
+"""References within references; few first, so that a schema that contains itself has a small instance."""
+
+_MAX_STEPS = 30_000
+"""Values in the tree, values and characters in the instance: about a second of work at most."""
+
+_STEPS_OF_A_PATTERN = 500
+_SMALL_PATTERNS = RegexOptions(size_limit=1 << 20)
+
+_UNSUPPORTED = {"$dynamicRef", "patternProperties", "unevaluatedItems", "unevaluatedProperties"}
+_FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T00:00:00Z",
     "email": "a@example.org",
     "uri": "https://example.org/",
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
-_IMPLIED_TYPES = {"properties": "object", "required": "object", "items": "array", "minLength": "string"}
 _MISFITS: tuple[Any, ...] = ({}, [], "invalid")
-_DEAD_END = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
-def find(schema: Any) -> tuple[Any, list[Any]]:
-    """A valid value, an object if the schema allows any type, and a list of one invalid value, or of none.
+def find(schema: Any, field: str = "schema") -> tuple[Any, Any]:
+    """A valid value, an object if any type is allowed; and one that is not valid, None if there is none.
 
-    ValidationError if it is not a schema, LookupError if the common keywords did not lead to an instance.
+    An ApiError 400 that names the field if it is not a schema, or if the common keywords do not lead to an instance.
     """
-    # Nothing is fetched.
-    validator = validator_for(schema, validate_formats=True, retriever=lambda uri: {}[uri])
-    for depth, choice in product(DEPTHS, range(3)):
-        with suppress(*_DEAD_END):
-            instance = _Builder(schema, choice).build(schema, depth, default="object")
-            if validator.is_valid(instance):
-                return instance, [value for value in _MISFITS if not validator.is_valid(value)][:1]
-    raise LookupError
+    reason = ""
+    try:
+        for depth in _DEPTHS:
+            try:
+                return _Attempt(schema).make(depth)
+            except LookupError as dead_end:
+                reason = str(dead_end)
+    except ValidationError as error:
+        place = ".".join(map(str, [field, *error.instance_path]))
+        raise ApiError(400, f"{place}: {error.message[:300]}") from None
+    except (ArithmeticError, ValueError, RecursionError, _TooMuchWork):
+        reason = "it, or a number in it, is too large, or it is nested too deeply"
+    raise ApiError(400, f"{field}: the sandbox makes no instance of this schema: {reason}")
 
 
-class _Builder:
-    """Builds a value that may be an instance; `choice` is the number of the alternative to try first."""
+class _TooMuchWork(Exception):
+    """The end of all attempts."""
 
-    def __init__(self, root: Any, choice: int) -> None:
-        self._root, self._choice = root, choice
 
-    def build(self, schema: Any, depth: int, *, default: str = "null") -> Any:
-        """A value for this part of the schema, nested at most `depth` deep."""
-        flat = self._flatten(schema, depth)
+class _Attempt:
+    """A LookupError in it is a dead end."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._steps = _MAX_STEPS
+
+    def make(self, depth: int) -> tuple[Any, Any]:
+        # Draft 7 keeps its definitions beside the keywords.
+        top = self._root if isinstance(self._root, bool) else {**self._root, "definitions": {}}
+        tree = self._tree(top, depth)
+        validator = Draft202012Validator(tree, validate_formats=True, pattern_options=_SMALL_PATTERNS)
+        instance = self._build(tree, "object")
+        if not validator.is_valid(instance):
+            raise LookupError("what it tried does not fit")
+        return instance, next((value for value in _MISFITS if not validator.is_valid(value)), None)
+
+    def _spend(self, steps: int) -> None:
+        self._steps -= steps
+        if self._steps < 0:
+            raise _TooMuchWork
+
+    def _tree(self, node: Any, depth: int) -> Any:
+        """The schema with what a reference names in its place, or False, which nothing fits, where that is too deep."""
+        self._spend(1)
+        if isinstance(node, list):
+            return [self._tree(each, depth) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if unsupported := _UNSUPPORTED & node.keys():
+            raise LookupError(f"it does not know {min(unsupported)}")
+        self._spend(_STEPS_OF_A_PATTERN if "pattern" in node else 0)
+        tree = {name: self._tree(value, depth) for name, value in node.items() if not _is_elsewhere(name, value)}
+        if isinstance(node.get("$ref"), str):
+            return {"allOf": [tree, self._tree(self._named(node["$ref"]), depth - 1) if depth else False]}
+        return tree
+
+    def _named(self, reference: str) -> Any:
+        part: Any = {"#": self._root}
+        for step in reference.split("/"):
+            part = part.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(part, dict) else None
+        if not isinstance(part, dict | bool):
+            raise LookupError(f"it has no {reference[:100]}, and nothing is fetched")
+        return part
+
+    def _build(self, schema: Any, default: str = "null") -> Any:
+        """A value for this part of the tree; `default` is its type if the schema allows any."""
+        flat = self._flatten(schema)
         branches = flat.pop("anyOf", None) or flat.pop("oneOf", [])
-        for branch in branches[self._choice :] + branches[: self._choice]:
-            with suppress(*_DEAD_END):
-                return self.build(flat | {"allOf": [branch]}, depth - 1, default=default)
-        values = [flat["const"]] if "const" in flat else flat.get("enum")
-        if values:
-            return values[self._choice % len(values)]
-        implied = [kind for name, kind in _IMPLIED_TYPES.items() if name in flat]
-        kinds = flat.get("type") or implied or [default]
-        return self._of_type(kinds if isinstance(kinds, str) else kinds[self._choice % len(kinds)], flat, depth)
+        for branch in branches:
+            with suppress(LookupError):
+                return self._build(flat | {"allOf": [branch]}, default)
+        if branches:
+            raise LookupError("none of its alternatives can be met")
+        if values := [flat["const"]] if "const" in flat else flat.get("enum"):
+            self._spend(len(str(values[0])))
+            return values[0]
+        kinds = flat.get("type", "object" if flat.get("properties") else default)
+        return self._of_type(kinds if isinstance(kinds, str) else kinds[0], flat)
 
-    def _of_type(self, kind: str, flat: dict[str, Any], depth: int) -> Any:
+    def _of_type(self, kind: str, flat: dict[str, Any]) -> Any:
         match kind:
             case "object":
                 members, others = flat.get("properties", {}), flat.get("additionalProperties", True)
-                return {name: self.build(members.get(name, others), depth - 1) for name in flat.get("required", ())}
+                return {name: self._build(members.get(name, others)) for name in flat.get("required", ())}
             case "array":
-                number = int(min(flat.get("minItems", 0), LONGEST))
-                return [self.build(flat.get("items", True), depth - 1) for _ in range(number)]
+                return [self._build(flat.get("items", True)) for _ in range(int(flat.get("minItems", 0)))]
             case "string":
-                # Patterns are not interpreted, but one that matches a single letter or digit is met.
-                length = int(min(flat.get("minLength", "pattern" in flat), LONGEST))
-                return FORMATS.get(flat.get("format", ""), "a0A"[self._choice] * length)
+                length = int(flat.get("minLength", "pattern" in flat))
+                self._spend(length)
+                return _FORMATS.get(flat.get("format", ""), "a" * length)
             case "number" | "integer":
                 return _number(flat)
             case _:
                 return False if kind == "boolean" else None
 
-    def _flatten(self, schema: Any, depth: int) -> dict[str, Any]:
-        """The schema with what its `allOf` and `$ref` add to it."""
-        if depth < 0 or schema is False:
-            raise LookupError
-        flat = {} if schema is True else dict(schema)
-        parts = flat.pop("allOf", []) + ([self._resolve(flat.pop("$ref"))] if "$ref" in flat else [])
-        for part in parts:
-            more = self._flatten(part, depth - 1)
+    def _flatten(self, schema: Any) -> dict[str, Any]:
+        """The schema with what its `allOf` adds to it."""
+        if schema is False:
+            raise LookupError("it allows nothing, or has no end")
+        flat: dict[str, Any] = {} if schema is True else dict(schema)
+        for part in flat.pop("allOf", ()):
+            more = self._flatten(part)
             more["properties"] = flat.get("properties", {}) | more.get("properties", {})
             more["required"] = [*flat.get("required", ()), *more.get("required", ())]
-            flat |= {name: value for name, value in more.items() if value or name not in {"properties", "required"}}
+            self._spend(len(more["properties"]) + len(more["required"]))
+            flat |= more
+        self._spend(1)
         return flat
 
-    def _resolve(self, reference: str) -> Any:
-        """The part that a reference within the schema names."""
-        part: Any = {"#": self._root}
-        for step in reference.split("/"):
-            part = part[int(step) if isinstance(part, list) else step]
-        return part
+
+def _is_elsewhere(name: str, value: Any) -> bool:
+    """Whether it is a definition, or a keyword such as `$id`, rather than a property of that name."""
+    return name == "$defs" or (name.startswith("$") and isinstance(value, str))
 
 
 def _number(flat: dict[str, Any]) -> Any:
@@ -112,16 +160,3 @@ def _number(flat: dict[str, Any]) -> Any:
     near = [(math.floor(bound / step) + more) * step for bound in bounds for more in (0, 1, -1)]
     fitting = [number for number in (0, *near) if low <= number <= high and number not in excluded]
     return [*fitting, sum(bounds) / 2][0]
-
-
-if __name__ == "__main__":
-    for limit, most in ((resource.RLIMIT_CPU, 1), (resource.RLIMIT_AS, 1 << 30), (resource.RLIMIT_CORE, 0)):
-        with suppress(ValueError, OSError):  # not every system has every limit
-            resource.setrlimit(limit, (most, most))
-    try:
-        outcome: Any = find(json.load(sys.stdin))
-    except ValidationError as error:
-        outcome = {"expected": f"a JSON Schema ({error.message})", "place": error.instance_path}
-    except (LookupError, ValueError) as error:
-        sys.exit(f"no instance: {error}")
-    json.dump(outcome, sys.stdout)

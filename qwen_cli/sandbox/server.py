@@ -1,44 +1,38 @@
 """The sandbox's server: HTTP/1.1 on loopback, one thread per connection."""
 
 import hashlib
-import json
 import math
 import re
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from itertools import islice
 from socketserver import ThreadingTCPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 from uuid import UUID
 
-from qwen_cli.request import field_limits
+from qwen_cli.background import start_thread
+from qwen_cli.json_text import compact
+from qwen_cli.request.field_limits import REQUEST_ID
 from qwen_cli.sandbox.account import Account, models, timestamp
-from qwen_cli.sandbox.completion import Completion, chunks, complete, half, response
+from qwen_cli.sandbox.completion import CREDITS_PER_USD, Body, chunks, complete, price
 from qwen_cli.sandbox.faults import Fault, FaultSchedule, RateLimit
-from qwen_cli.sandbox.incoming import ApiError, parse_request
+from qwen_cli.sandbox.refusals import ApiError, read_request
 
-LARGEST_BODY = 64 * 1024 * 1024
+MAX_BODY = 64 * 1024 * 1024
 """Bytes of a request; a larger one is a 413."""
 
 _CHAT = ("/v1/chat/completions", "/chat/completions")
-_METHODS = dict.fromkeys(_CHAT, "POST") | dict.fromkeys(("/v1/models", "/v2/billing", "/v2/usage/detail"), "GET")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_LOOPBACK_ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, _LOOPBACK))})(:[0-9]+)?", re.IGNORECASE)
+_MODELS = ("/v1/models", "/models")
+_METHODS = dict.fromkeys(_CHAT, "POST") | dict.fromkeys((*_MODELS, "/v2/billing", "/v2/usage/detail"), "GET")
 _SLOW_START = 2.0
 _SLOW_CHUNK = 0.1
 _GARBAGE = b'{"id": "chatcmpl-\xff\xfe", garbage'
-_FAILURES = {
-    "429": "Too many requests: the sandbox limits the rate",
-    "500": "Internal server error: the sandbox fails on request",
-    "503": "Service unavailable: the sandbox fails on request",
-}
+_FAILURES = ("429", "500", "503")
 
 
 class Server(ThreadingTCPServer):
@@ -53,7 +47,7 @@ class Server(ThreadingTCPServer):
         self.faults = FaultSchedule(faults)
         self.rate_limit = RateLimit(rate) if rate else None
         super().__init__(("127.0.0.1", 0), Handler)
-        self.hosts = {f"{name}:{self.server_address[1]}" for name in _LOOPBACK}
+        self.port = self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that went away; anything else is a defect and stays visible."""
@@ -65,29 +59,21 @@ class Server(ThreadingTCPServer):
 def serving(*, faults: Sequence[Fault] = (), rate: float | None = None) -> Iterator[str]:
     """Serve in a thread while the context lasts; the value is the base URL, ending in `/v1`."""
     with Server(faults, rate) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
+        thread = start_thread(server.serve_forever, 0.02)
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+            yield f"http://127.0.0.1:{server.port}/v1"
         finally:
             server.shutdown()
             thread.join()
 
 
-def _digest(requestline: str, body: bytes = b"") -> str:
-    """A hash of the request, in hexadecimal, from which its ids are made."""
-    digest = hashlib.sha256(requestline.encode(errors="replace") + b"\n")
-    digest.update(body)
-    return digest.hexdigest()
-
-
 def _encode(value: object) -> bytes:
     """Compact JSON in UTF-8; a lone surrogate stays an escape, the only form in which JSON can hold it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+    return compact(value).encode(errors="backslashreplace")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection; the attributes set in `_answer` belong to the request at hand."""
+    """One connection."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -96,194 +82,163 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 1 << 16  # so that head and body leave together
 
-    _digest = ""
+    # Of the request at hand:
+    _digest = _request_id = ""
     _fault: str | None = None
 
     def log_message(self, *_args: Any) -> None:
         """Write nothing: standard error belongs to the command."""
 
     def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
-        """Answer requests that the base class cannot parse, in the API's format."""
-        # Where the next request would begin is unknown.
+        """Refuse what the base class cannot parse; where the next request would begin is unknown."""
         self.close_connection = True
-        self._digest = _digest(self.requestline)
-        self._send_refusal(ApiError(code, message or HTTPStatus(code).phrase))
+        self._identify(b"")
+        self._refuse(ApiError(code, message or HTTPStatus(code).phrase))
 
     def _answer(self) -> None:
         self._fault = None
-        self._digest = _digest(self.requestline)
+        self._identify(b"")
         try:
             body = self._read_body()
-            self._digest = _digest(self.requestline, body)
+            self._identify(body)
             self._route(body)
         except ApiError as error:
-            self._send_refusal(error)
+            self._refuse(error)
 
-    def __getattr__(self, name: str) -> Any:
-        """Answer every method in the same way, even unknown ones."""
-        if name.startswith("do_"):
-            return self._answer
-        raise AttributeError(name)
+    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+
+    def _identify(self, body: bytes) -> None:
+        """Name the request, and in the same way the same request another time."""
+        digest = hashlib.sha256(self.requestline.encode(errors="replace") + b"\n")
+        digest.update(body)
+        self._digest = digest.hexdigest()
+        self._request_id = str(UUID(self._digest[:32]))
+
+    def _read_body(self) -> bytes:
+        """The whole body; where its end is unknown or too far, the connection is closed after the refusal."""
+        length = self.headers.get("Content-Length", "0").strip()
+        if "Transfer-Encoding" in self.headers:
+            refusal = ApiError(411, "Content-Length: required, since the sandbox takes no chunked body")
+        elif not re.fullmatch("[0-9]{1,18}", length):
+            refusal = ApiError(400, f"Content-Length: {length[:60]} is not a number of bytes")
+        elif int(length) > MAX_BODY:
+            refusal = ApiError(413, f"body: it is longer than {MAX_BODY} bytes")
+        else:
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                raise ConnectionResetError
+            return body
+        self.close_connection = True
+        raise refusal
 
     def _route(self, body: bytes) -> None:
         self._refuse_browsers()
-        path, query = self._target()
+        path, _, text = self.path.partition("?")
+        query = dict(parse_qsl(text, keep_blank_values=True))
         if path not in _METHODS:
             raise ApiError(404, f"Cannot {self.command} {path[:200]}")
         if self.command != _METHODS[path]:
-            message = f"method: Expected {_METHODS[path]} for {path}, Received {self.command}"
-            raise ApiError(405, message, {"Allow": _METHODS[path]})
+            allowed = _METHODS[path]
+            raise ApiError(405, f"{path} takes {allowed}, not {self.command}", {"Allow": allowed})
         scheme, _, key = self.headers.get("Authorization", "").strip().partition(" ")
-        if path != "/v1/models" and not (scheme.lower() == "bearer" and key.strip()):
-            raise ApiError(401, "Authorization: Expected Bearer and an API key, Received none")
-        self._meet_fault(is_chat=path in _CHAT)
+        if path not in _MODELS and not (scheme.lower() == "bearer" and key.strip()):
+            raise ApiError(401, "Authorization: no API key, as in 'Bearer KEY'")
+        self._meet_fault()
+        account = self.server.account
         if path in _CHAT:
             self._chat(body)
+        elif path in _MODELS:
+            self._send(200, models(query))
         else:
-            account = self.server.account
-            report = {"/v1/models": models, "/v2/billing": account.billing, "/v2/usage/detail": account.usage}[path]
-            self._send(200, _encode(report(query)), {})
+            self._send(200, account.billing() if path == "/v2/billing" else account.usage(query))
 
     def _refuse_browsers(self) -> None:
         """Refuse requests of web pages, by their `Origin`, or by a foreign name in `Host` (DNS rebinding)."""
-        host, origin = self.headers.get("Host"), self.headers.get("Origin")
-        if host is not None and host.lower() not in self.server.hosts:
-            raise ApiError(403, f"Host: Expected {min(self.server.hosts)}, Received {json.dumps(host[:60])}")
-        if origin is not None and not _LOOPBACK_ORIGIN.fullmatch(origin):
-            raise ApiError(403, f"Origin: Expected none, Received {json.dumps(origin[:60])}")
+        place = f"127.0.0.1:{self.server.port}"
+        host = self.headers.get("Host", place)
+        if host.lower() not in (place, f"localhost:{self.server.port}"):
+            raise ApiError(403, f"Host: {host[:60]} is not {place}")
+        if "Origin" in self.headers:
+            raise ApiError(403, "Origin: the sandbox answers no web page")
 
-    def _target(self) -> tuple[str, dict[str, str]]:
-        """Path and query; the last of several values of a name counts."""
-        try:
-            url = urlsplit(self.path)
-        except ValueError:
-            raise ApiError(404, f"Cannot {self.command} {self.path[:200]}") from None
-        return url.path, dict(parse_qsl(url.query, keep_blank_values=True))
-
-    def _meet_fault(self, *, is_chat: bool) -> None:
+    def _meet_fault(self) -> None:
         wait = self.server.rate_limit.take() if self.server.rate_limit else 0
-        self._fault = None if wait else self.server.faults.take()
+        self._fault = "429" if wait else self.server.faults.take()
         if self._fault == "slow":
             time.sleep(_SLOW_START)
-        failure = "429" if wait else self._fault
-        if failure in _FAILURES:
-            if is_chat:
-                self.server.account.count_failure()
-            headers = {"Retry-After": str(max(1, math.ceil(wait)))} if failure == "429" else {}
-            raise ApiError(int(failure), _FAILURES[failure], headers)
+        if self._fault in _FAILURES:
+            status = HTTPStatus(int(self._fault))
+            headers = {"Retry-After": str(max(1, math.ceil(wait)))} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+            raise ApiError(status, f"{status.phrase}: the sandbox was started to answer so", headers)
 
     def _chat(self, body: bytes) -> None:
-        request = parse_request(body)
+        request = read_request(body)
         completion = complete(request, self._digest, self._fault)
-        self.server.account.charge(completion)
+        usd = price(completion["usage"])
+        self.server.account.charge(request["model"], usd)
         if request.get("stream"):
             self._stream(completion, include_usage=request.get("stream_options", {}).get("include_usage", False))
-            return
-        cost = {"x-aimlapi-credits-used": f"{completion.credits_used:f}", "x-aimlapi-usd-spent": f"{completion.usd:f}"}
-        self._send(200, _encode(response(completion)), cost)
+        else:
+            cost = {"x-aimlapi-credits-used": f"{usd * CREDITS_PER_USD:f}", "x-aimlapi-usd-spent": f"{usd:f}"}
+            self._send(200, completion, cost)
 
-    def _stream(self, completion: Completion, *, include_usage: bool) -> None:
+    def _stream(self, completion: Body, *, include_usage: bool) -> None:
         """Send server-sent events, each flushed on its own."""
-        events: Iterator[bytes] = (
-            b"data: " + _encode(chunk) + b"\n\n" for chunk in chunks(completion, include_usage=include_usage)
-        )
+        events = [_encode(chunk) for chunk in chunks(completion, include_usage=include_usage)]
         if self._fault == "garbage":
-            events = iter([b"data: " + _GARBAGE + b"\n\n"])
+            events = [_GARBAGE]
         elif self._fault == "cut":
-            events = islice(events, half(completion))
+            del events[-3:]  # the finish reason and a part of the answer
         # HTTP/1.0 has no chunks: the client reads until the connection closes.
-        chunked = self.request_version == "HTTP/1.1"
-        framing = {"Transfer-Encoding": "chunked"} if chunked else {"Connection": "close"}
+        is_chunked = self.request_version == "HTTP/1.1"
+        framing = {"Transfer-Encoding": "chunked"} if is_chunked else {"Connection": "close"}
         self._send_head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"} | framing)
         for event in events:
-            self._send_event(event, chunked=chunked)
-            self.wfile.flush()
+            self._send_event(event, is_chunked=is_chunked)
             if self._fault == "slow":
                 time.sleep(_SLOW_CHUNK)
         if self._fault == "cut":
             self.close_connection = True
             return
-        self._send_event(b"data: [DONE]\n\n", chunked=chunked)
-        if chunked:
+        self._send_event(b"[DONE]", is_chunked=is_chunked)
+        if is_chunked:
             self.wfile.write(b"0\r\n\r\n")
 
-    def _send_event(self, event: bytes, *, chunked: bool) -> None:
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event) if chunked else event)
+    def _send_event(self, data: bytes, *, is_chunked: bool) -> None:
+        event = b"data: " + data + b"\n\n"
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event) if is_chunked else event)
+        self.wfile.flush()
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        if self._fault == "garbage":
-            body = _GARBAGE
+    def _send(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
+        body = _GARBAGE if self._fault == "garbage" else _encode(value)
         framing = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
-        self._send_head(status, framing | headers)
+        self._send_head(status, framing | (headers or {}))
         if self._fault == "cut":
             self.close_connection = True
             body = body[: len(body) // 2]
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _send_refusal(self, error: ApiError) -> None:
+    def _refuse(self, error: ApiError) -> None:
+        self._fault = None
         body = {
             "message": str(error),
             "path": getattr(self, "path", ""),
-            "requestId": self._request_id(),
+            "requestId": self._request_id,
             "statusCode": error.status,
             "timestamp": timestamp(),
         }
-        closing = {"Connection": "close"} if self.close_connection else {}
-        self._fault = None
-        self._send(error.status, _encode(body), closing | error.headers)
+        self._send(error.status, body, error.headers | ({"Connection": "close"} if self.close_connection else {}))
         if self.close_connection:
             self._linger()
 
     def _send_head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("x-inference-id", self._request_id())
         client_id = self.headers.get("X-Client-Request-Id", "") if hasattr(self, "headers") else ""
-        if re.fullmatch(field_limits.REQUEST_ID, client_id):
-            self.send_header("x-client-request-id", client_id)
+        echo = {"x-client-request-id": client_id} if re.fullmatch(REQUEST_ID, client_id) else {}
+        for name, value in (headers | {"x-inference-id": self._request_id} | echo).items():
+            self.send_header(name, value)
         self.end_headers()
-
-    def _request_id(self) -> str:
-        """An id for the request, in the form of a UUID."""
-        return str(UUID(self._digest[:32]))
-
-    def _read_body(self) -> bytes:
-        """The whole body; if it cannot be read to its end, the connection is closed after the refusal."""
-        try:
-            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return b"".join(self._read_chunks())
-            length = self.headers.get("Content-Length", "0").strip()
-            if not re.fullmatch("[0-9]{1,18}", length):
-                raise ApiError(400, f"Content-Length: Expected a number of bytes, Received {length[:60]}")
-            return self._read(int(length), int(length))
-        except ApiError:
-            self.close_connection = True
-            raise
-
-    def _read_chunks(self) -> Iterator[bytes]:
-        total = 0
-        while True:
-            digits = self.rfile.readline(1024).partition(b";")[0].strip()
-            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", digits):
-                raise ApiError(400, "Transfer-Encoding: Expected the size of a chunk, Received something else")
-            size = int(digits, 16)
-            if not size:
-                break
-            total += size
-            yield self._read(size, total)
-            self.rfile.readline(1024)
-        while self.rfile.readline(1024).strip():
-            pass
-
-    def _read(self, length: int, total: int) -> bytes:
-        if total > LARGEST_BODY:
-            raise ApiError(413, f"body: Expected at most {LARGEST_BODY} bytes, Received more")
-        data = self.rfile.read(length)
-        if len(data) < length:
-            raise ConnectionResetError
-        return data
 
     def _linger(self) -> None:
         """Read on for a moment: closing with unread input would reset the connection before the refusal is read."""

@@ -1,10 +1,8 @@
-"""Requests as they come in: JSON within the documented limits, or a refusal in the API's own words."""
+"""Refusals in the API's own shape, and the requests that get one because they are outside the documented limits."""
 
-import json
 from typing import Any
 
 from qwen_cli import json_text
-from qwen_cli.request import field_limits
 from qwen_cli.request.validation import OutsideLimitsError, check_body
 
 
@@ -17,20 +15,18 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
-def parse_request(body: bytes) -> dict[str, Any]:
-    """The request as a mapping that is within every documented limit, or an ApiError: 400, or 404 for another model."""
+def read_request(body: bytes) -> dict[str, Any]:
+    """The request in a body; an ApiError 400, which names the field, if it is not within the documented limits."""
     try:
         request: dict[str, Any] = json_text.loads(body)
     except ValueError as error:
-        raise ApiError(400, f"body: Expected JSON in UTF-8, Received something else: {error}") from None
+        raise ApiError(400, f"body: not JSON that can be read: {error}") from None
     if not json_text.is_finite(request):
-        raise ApiError(400, "body: Expected JSON, Received a number beyond a double")
+        raise ApiError(400, "body: a number is too large for a double")
     try:
         check_body(request)
     except OutsideLimitsError as error:
         raise ApiError(400, str(error)) from None
-    if request["model"] != field_limits.MODEL:
-        raise ApiError(
-            404, f"model: Expected {json.dumps(field_limits.MODEL)}, Received {json.dumps(request['model'][:60])}"
-        )
+    except ValueError:
+        raise ApiError(400, "body: nested too deeply, or a lone surrogate where no text is free") from None
     return request
