@@ -193,7 +193,7 @@ text --max-usd ! --max-usd
     esac
     case $1 in
         'sandbox') options+='
-words:429,500,503,slow,cut,garbage,length,invalid --fault !
+words:429,500,503,slow,cut,garbage,length,invalid,fenced,think,noformat --fault !
 text --rate ! --rate
 ' ;;
     esac

@@ -281,5 +281,5 @@ complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --jsonl' -l
 complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --json' -l json -d 'Print one JSON object per item'
 complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --fail-fast' -l fail-fast -d 'Stop at the first failure'
 complete -c qwen-cli -n '__qwen_cli_at map; and not __qwen_cli_given --max-usd' -l max-usd -x -d 'Send no more once X USD are spent'
-complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length invalid' -d 'Simulate a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid'
+complete -c qwen-cli -n '__qwen_cli_at sandbox' -l fault -x -a '429 500 503 slow cut garbage length invalid fenced think noformat' -d 'Simulate a failure (repeatable): 429, 500, 503, slow, cut, garbage, length, invalid, fenced, think, noformat'
 complete -c qwen-cli -n '__qwen_cli_at sandbox; and not __qwen_cli_given --rate' -l rate -x -d 'Allow N requests a second; answer 429 beyond'

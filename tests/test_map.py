@@ -382,7 +382,7 @@ def test_a_storm_of_refusals_settles(qwen: Program, api: ApiServer, status: int)
     """Without a word on how long to wait, and more of them than --retries allows for one request."""
     api.answer(*[reply(error(status), status=status)] * 20)
     api.always(echo)
-    result = qwen("map", "-P", "8", "--retries", "0", input="x\n" * 100, timeout=40)
+    result = qwen("map", "-P", "8", "--retries", "0", input="x\n" * 100, timeout=120)
     assert (result.status, result.text) == (0, "x\n" * 100)
     assert "requests again: HTTP" in result.message
     assert "raise --retries" not in result.message

@@ -26,10 +26,11 @@ _DOUBLING: Final = 6.0
 _UNLIMITED: Final = 1000.0
 """Requests a second: a higher rate counts as no limit."""
 
-_LONGEST_BACKOFF: Final = 2.0
-"""Seconds: the longest pause, unless the service asks for a longer one."""
+_MAX_DOUBLINGS: Final = 2
+"""Of the backoff: a pause is 2 seconds at most, unless the service asks for a longer one."""
 
 _FIRST_OWN_WAIT: Final = 0.025
+_LONGEST_OWN_WAIT: Final = 2.0
 """Seconds that a request waits which is refused by chance; they double with each refusal."""
 
 _MAX_REFUSALS: Final = 10
@@ -116,7 +117,7 @@ class Rate:
             return
         if asked is None and self._answered and self._is_by_chance():
             return
-        pause = max(asked or 0.0, min(retries.backoff(self._empty_rounds), _LONGEST_BACKOFF))
+        pause = max(asked or 0.0, retries.backoff(min(self._empty_rounds, _MAX_DOUBLINGS)))
         self._is_probing = not self._answered
         if self._is_probing:
             self._empty_rounds += 1
@@ -236,5 +237,5 @@ class _Turn(retries.Turn):
         self._answers = answers
         if self._refusals > _MAX_REFUSALS:
             raise failure
-        self._wait = min(max(self._wait * 2, _FIRST_OWN_WAIT), _LONGEST_BACKOFF)
+        self._wait = min(max(self._wait * 2, _FIRST_OWN_WAIT), _LONGEST_OWN_WAIT)
         return True
