@@ -9,26 +9,28 @@
 _qwen_cli_command() {
     options=
     case $1 in
-        '') operands='none' subcommands='ask stream json cost check map models key sandbox help' ;;
+        '') operands='none' subcommands='ask stream json cost check map filter models key sandbox help' ;;
         'ask') operands='prose' subcommands='' ;;
         'stream') operands='prose' subcommands='' ;;
         'json') operands='prose' subcommands='' ;;
         'cost') operands='files' subcommands='' ;;
         'check') operands='prose' subcommands='' ;;
         'map') operands='prose' subcommands='' ;;
+        'filter') operands='prose' subcommands='' ;;
         'models') operands='prose' subcommands='' ;;
         'key') operands='none' subcommands='set status delete' ;;
         'key set') operands='none' subcommands='' ;;
         'key status') operands='none' subcommands='' ;;
         'key delete') operands='none' subcommands='' ;;
         'sandbox') operands='command' subcommands='' ;;
-        'help') operands='none' subcommands='ask stream json cost check map models key sandbox' ;;
+        'help') operands='none' subcommands='ask stream json cost check map filter models key sandbox' ;;
         'help ask') operands='none' subcommands='' ;;
         'help stream') operands='none' subcommands='' ;;
         'help json') operands='none' subcommands='' ;;
         'help cost') operands='none' subcommands='' ;;
         'help check') operands='none' subcommands='' ;;
         'help map') operands='none' subcommands='' ;;
+        'help filter') operands='none' subcommands='' ;;
         'help models') operands='none' subcommands='' ;;
         'help key') operands='none' subcommands='set status delete' ;;
         'help key set') operands='none' subcommands='' ;;
@@ -42,12 +44,12 @@ _qwen_cli_command() {
 ' ;;
     esac
     case $1 in
-        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'models' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
+        '' | 'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'filter' | 'models' | 'key' | 'key set' | 'key status' | 'key delete' | 'sandbox') options+='
 - -h --help ! -h --help
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'filter') options+='
 file -f --file !
 file --prompt-file ! --prompt-file
 text -s --system ! -s --system --system-file
@@ -104,7 +106,7 @@ words:content,reasoning,both,calls --show ! --show -r
 ' ;;
     esac
     case $1 in
-        'ask' | 'cost' | 'check' | 'map') options+='
+        'ask' | 'cost' | 'check' | 'map' | 'filter') options+='
 text --reask ! --reask
 ' ;;
     esac
@@ -114,7 +116,7 @@ text --reask ! --reask
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'check' | 'map') options+='
+        'ask' | 'stream' | 'json' | 'check' | 'map' | 'filter') options+='
 - -u --usage ! -u --usage
 ' ;;
     esac
@@ -129,7 +131,7 @@ file --save ! --save
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'models') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'filter' | 'models') options+='
 - -v --verbose ! -v --verbose
 - -q --quiet ! -q --quiet
 text --timeout ! --timeout
@@ -140,18 +142,18 @@ text --request-id ! --request-id
 ' ;;
     esac
     case $1 in
-        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'models' | 'key set' | 'key status' | 'key delete') options+='
+        'ask' | 'stream' | 'json' | 'cost' | 'check' | 'map' | 'filter' | 'models' | 'key set' | 'key status' | 'key delete') options+='
 text --base-url ! --base-url
 ' ;;
     esac
     case $1 in
-        'ask' | 'check' | 'map') options+='
+        'ask' | 'check' | 'map' | 'filter') options+='
 folder --cache ! --cache
 - --cache-only ! --cache-only
 ' ;;
     esac
     case $1 in
-        'json' | 'cost' | 'check' | 'map') options+='
+        'json' | 'cost' | 'check' | 'map' | 'filter') options+='
 at: --messages ! --messages
 ' ;;
     esac
@@ -182,13 +184,23 @@ words:24h,7d,30d --period ! --period --saved --balance --estimate
 ' ;;
     esac
     case $1 in
-        'map') options+='
+        'map' | 'filter') options+='
 text -P --parallel ! -P --parallel
-- -0 --null ! -0 --null
-- --jsonl ! --jsonl
-- --json ! --json
+- -0 --null ! -0 --null --csv
+- --jsonl ! --jsonl --csv
+- --csv ! --csv -0 --null --jsonl
 - --fail-fast ! --fail-fast
 text --max-usd ! --max-usd
+' ;;
+    esac
+    case $1 in
+        'map') options+='
+- --json ! --json
+' ;;
+    esac
+    case $1 in
+        'filter') options+='
+- --not ! --not
 ' ;;
     esac
     case $1 in

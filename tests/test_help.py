@@ -6,7 +6,7 @@ from qwen_cli.key.redaction import without_keys
 from qwen_cli.sandbox.faults import FAULTS
 from tests.program import KEY, Program
 
-COMMANDS = ("ask", "stream", "json", "cost", "check", "map", "models", "key", "sandbox")
+COMMANDS = ("ask", "stream", "json", "cost", "check", "map", "filter", "models", "key", "sandbox")
 
 
 def test_alone_it_prints_the_short_help_on_standard_error_and_ends_with_2(qwen: Program) -> None:

@@ -73,6 +73,8 @@ PATHS = [
     ("cost",),
     ("check",),
     ("map",),
+    ("filter",),
+    ("models",),
     ("key", "set"),
     ("key", "status"),
     ("key", "delete"),

@@ -14,9 +14,12 @@ from qwen_cli.output.result import open_output, saving
 
 STATUS_OF_NO = 10
 
+Question = Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", click_type=Operand())]
+"""The operands of a command that answers yes or no."""
+
 
 def check(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", click_type=Operand())] = None,
+    words: Question = None,
     *,
     common: CommonOptions,
     reask: int = 0,
@@ -26,7 +29,7 @@ def check(
     """Answer yes or no with the exit status."""
     from qwen_cli.cli import preparing
 
-    _refuse_previews_by_variable(click.get_current_context())
+    refuse_previews_by_variable()
     common = asking_yes_or_no(common)
     with open_output(None) as out, saving(save) as receipt:
         draft = preparing.draft_request(common)
@@ -46,8 +49,11 @@ def asking_yes_or_no(common: CommonOptions) -> CommonOptions:
     return common._replace(request=common.request._replace(choice=[YES, NO]))
 
 
-def _refuse_previews_by_variable(context: click.Context) -> None:
+def refuse_previews_by_variable() -> None:
     """InvalidUsage if a variable asks for a preview, whose status 0 a script would read as yes."""
+    context = click.get_current_context()
     for name in ("dry_run", "curl"):
         if is_from_variable(name, context) and context.params[name]:
-            raise InvalidUsage(f"{variable(name)} is set, and 'check' answers with its status", advice="unset it")
+            raise InvalidUsage(
+                f"{variable(name)} is set, and '{context.info_name}' answers with its status", advice="unset it"
+            )

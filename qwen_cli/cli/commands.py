@@ -28,6 +28,7 @@ COMMANDS: Table = {
     "cost": "cost.cost",
     "check": "check.check",
     "map": "map.map",
+    "filter": "filter.filter",
     "models": "models.models",
     "key": {"set": "key.set_key", "status": "key.show_status", "delete": "key.delete_key"},
     "sandbox": "sandbox.sandbox",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from qwen_cli.endpoint import DEFAULT_BASE_URL
 
-_SENDING = ("ask", "stream", "json", "cost", "check", "map", "models")
+_SENDING = ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
 
 _ELSEWHERE = ("base-url", "dry-run", "curl", "cache-only", "saved", "help")
 """Options with which nothing is sent, or not to where the environment says."""

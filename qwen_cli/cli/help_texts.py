@@ -47,6 +47,13 @@ TEXTS: Mapping[str, str] = {
         An answer is printed on one line: backslash, newline, carriage return and tab become \\, \n, \r and \t. If an
         item fails, its line is empty, the others go on, and the exit status is 11.
     """,
+    "qwen-cli filter": """
+        Print the lines of standard input for which the answer is yes.
+
+        '{}' in the question stands for the line; without it, the line is the last part of the question. Lines are
+        printed as they came. The exit status is 0 if any was printed, 10 if none was, and 11 if an item failed; it is
+        not printed then.
+    """,
     "qwen-cli models": """
         Print the server's models.
 
@@ -120,7 +127,13 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "qwen-cli map": (
         "qwen-cli map 'Translate into French: {}' <words.txt",
         "printf '%s\\0' *.md | qwen-cli map -0 -f {} -o {}.summary 'Summarise this'",
+        "qwen-cli map --csv --schema kind.json 'Classify: {body}' <in.csv >out.csv",
         "qwen-cli map --jsonl 'Who is {name}?' --json <people.jsonl | jq -r .content",
+    ),
+    "qwen-cli filter": (
+        "journalctl -n 500 | qwen-cli filter 'Does this line report a failed login?'",
+        "qwen-cli filter --csv 'Is this a complaint? {body}' <mails.csv >complaints.csv",
+        "printf '%s\\0' *.md | qwen-cli filter -0 -f {} 'About money?' | xargs -0 ls",
     ),
     "qwen-cli models": (
         "qwen-cli models qwen",
@@ -143,8 +156,12 @@ _VARIABLES = """\
 Most long options can be set by a variable, such as QWEN_CLI_MAX_TOKENS=500.
 The option takes precedence; an empty variable counts as unset."""
 
+_WITH_VARIABLES = ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
+
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
-    **{f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map", "models")},
+    **{
+        f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
+    },
 }
 """Command path -> what its help ends with."""

@@ -62,8 +62,14 @@ class ManyOptions(NamedTuple):
     parallel: int = 8
     null: bool = False
     jsonl: bool = False
+    csv: bool = False
     fail_fast: bool = False
     max_usd: float | None = None
+
+    @property
+    def has_members(self) -> bool:
+        """Whether `{name}` stands for a part of an item."""
+        return self.jsonl or self.csv
 
 
 class ShowOptions(NamedTuple):

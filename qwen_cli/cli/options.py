@@ -87,6 +87,8 @@ OPTIONS: Mapping[str, Any] = {
         ),
         null=_option("-0", "--null", from_variable=False, help="End items and answers with NUL"),
         jsonl=_option("--jsonl", from_variable=False, help="Read JSON objects; {name} is a member"),
+        csv=_option("--csv", from_variable=False, help="Read a table; {name} is a column"),
+        inverted=_option("--not", from_variable=False, help="Print the items for which the answer is no"),
         records=_option("--json", from_variable=False, help="Print one JSON object per item"),
         fail_fast=_option("--fail-fast", help="Stop at the first failure"),
         max_usd=_option("--max-usd", type=types.Number(0.000001, None), help="Send no more once X USD are spent"),
@@ -224,9 +226,14 @@ EXCLUSIVE = (
     ("prediction", "prediction_file"),
     ("show", "reasoning"),
     ("dry_run", "curl"),
+    ("null", "csv"),
+    ("jsonl", "csv"),
     ("saved", "period", "balance", "estimate"),
 )
 """Mutually exclusive options."""
+
+_YES_OR_NO = dict.fromkeys(("response_format", "schema", "choice"), "the answer is yes or no")
+_READS_ITEMS = {"no_stdin": "the items are read from standard input"}
 
 NOT_TAKEN: Mapping[str, Mapping[str, str]] = {
     "stream": {
@@ -235,7 +242,8 @@ NOT_TAKEN: Mapping[str, Mapping[str, str]] = {
     },
     "json": {"reask": "a response that is already printed cannot be taken back"},
     "cost": dict.fromkeys(("cache", "cache_only"), "an answer from the cache costs nothing"),
-    "check": dict.fromkeys(("response_format", "schema", "choice"), "the answer is yes or no"),
-    "map": {"no_stdin": "the items are read from standard input"},
+    "check": _YES_OR_NO,
+    "map": _READS_ITEMS,
+    "filter": {**_YES_OR_NO, **_READS_ITEMS},
 }
 """Command -> options that it does not take, though others like it do, and why."""

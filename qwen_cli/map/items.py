@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from qwen_cli import json_text
@@ -62,14 +62,14 @@ def with_members(item: Item) -> Item:
     return item._replace(members=members)
 
 
-def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
+def split(blocks: Iterable[bytes], separator: bytes) -> Iterator[bytes | None]:
     """Each item as soon as it has arrived, with its separator, which may be missing after the last one.
 
-    None stands for an item larger than `MAX_BYTES`; LocalError if the descriptor cannot be read.
+    None stands for an item larger than `MAX_BYTES`.
     """
     pieces: list[bytes] = []
     size = 0
-    while block := _read_block(descriptor):
+    for block in blocks:
         *ends, start = block.split(separator)
         for end in ends:
             size += len(end)
@@ -84,24 +84,36 @@ def read_items(descriptor: int, separator: bytes) -> Iterator[bytes | None]:
         yield b"".join(pieces) if size <= MAX_BYTES else None
 
 
-def _read_block(descriptor: int) -> bytes:
+def read_blocks(descriptor: int) -> Iterator[bytes]:
+    """What comes from a descriptor, as it comes; LocalError if it cannot be read."""
     try:
-        return read_piece(descriptor, _BLOCK)
+        while block := read_piece(descriptor, _BLOCK):
+            yield block
     except OSError as error:
         raise LocalError(f"cannot read standard input: {error.strerror}") from error
 
 
-def count_items(descriptor: int, separator: bytes) -> int | None:
-    """How many items are left in a regular file; None for anything else, which cannot be read twice."""
+def blocks_ahead(descriptor: int) -> Iterator[bytes] | None:
+    """What is left to read of a regular file, without reading it; None for anything else, which is there only once."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
         position = os.lseek(descriptor, 0, os.SEEK_CUR)
-        count, last = 0, separator
-        while block := os.pread(descriptor, 1 << 20, position):
-            count += block.count(separator)
-            last = block[-1:]
-            position += len(block)
     except OSError:
         return None
-    return count + (last != separator)
+    return _read_ahead(descriptor, position)
+
+
+def _read_ahead(descriptor: int, position: int) -> Iterator[bytes]:
+    while block := os.pread(descriptor, 1 << 20, position):
+        yield block
+        position += len(block)
+
+
+def count(blocks: Iterable[bytes], separator: bytes) -> int:
+    """How many items they hold."""
+    number, last = 0, separator
+    for block in blocks:
+        number += block.count(separator)
+        last = block[-1:]
+    return number + (last != separator)

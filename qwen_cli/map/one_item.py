@@ -72,6 +72,11 @@ class AnswerFiles:
         self._lock = threading.Lock()
         self._taken: set[str] = set()
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the placeholders."""
+        return self._name.names
+
     def open(self, item: Item) -> Output:
         """The file of an item, before it is sent; LocalError if it cannot be written, or is another's."""
         target = open_target(self._name.fill_target(item.value))

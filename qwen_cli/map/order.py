@@ -59,8 +59,3 @@ class Window:
                 self._bytes -= len(result.data)
                 self._changed.notify()
             yield result
-
-    def take_rest(self, missing: Result) -> Iterator[Result]:
-        """All that is left, with `missing` for each item between them that has no result."""
-        for number in range(self._taken + 1, max(self._ready, default=self._taken) + 1):
-            yield self._ready.pop(number, missing)

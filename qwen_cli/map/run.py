@@ -122,9 +122,9 @@ class Run:
                 self._stop()
                 while self._workers.has_done and not self._is_late():
                     self._take(0)
-            if self._is_stopped:
-                self._write_ready()
-                self._write_rest()
+                for item, data in self._workers.abandoned():
+                    self._settle_outcome(ItemOutcome(item, data, failure=NotSent("the run was stopped")))
+            self._write_ready()
         except _NobodyReads:
             pass
         finally:
@@ -154,8 +154,10 @@ class Run:
     def _take(self, timeout: float) -> None:
         """Settle the next outcome, if there is one in time."""
         found = self._workers.take(timeout)
-        if found is None:
-            return
+        if found is not None:
+            self._settle_outcome(found)
+
+    def _settle_outcome(self, found: ItemOutcome) -> None:
         found, result = self._settle(found)
         if isinstance(found.failure, NotSent):
             self._tally.unsent += 1
@@ -180,10 +182,6 @@ class Run:
         else:
             data, self._held = self._held + result.data, b""
             self._write(data)
-
-    def _write_rest(self) -> None:
-        for result in self._window.take_rest(Result(b"\n", is_answer=False)):
-            self._write_result(result)
 
     def _write(self, data: bytes) -> None:
         """Write in pieces that a pipe takes at once, so that a signal need not wait for a reader."""

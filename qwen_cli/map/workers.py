@@ -25,7 +25,8 @@ class Workers(Generic[T, R]):
         self._answer = answer
         self._window = window
         self._reading = threading.Lock()
-        self._done: SimpleQueue[R | QwenError | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[int, R] | QwenError | None] = SimpleQueue()
+        self._under_way: dict[int, T] = {}
         self._running = 0
         self._unsent = 0
         self._is_stopped = False
@@ -52,21 +53,28 @@ class Workers(Generic[T, R]):
         return not self._done.empty()
 
     def take(self, timeout: float) -> R | None:
-        """The next outcome; None if there is none in time. Raises what made reading the items fail."""
+        """The next answer; None if there is none in time. Raises what made reading the items fail."""
         try:
             done = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
         except Empty:
             return None
         if done is None:
             self._running -= 1
-        elif isinstance(done, QwenError):
+            return None
+        if isinstance(done, QwenError):
             raise done
-        return done
+        number, answer = done
+        del self._under_way[number]
+        return answer
+
+    def abandoned(self) -> list[tuple[int, T]]:
+        """The items that were begun, and whose answers will not be taken any more."""
+        return list(self._under_way.items())
 
     def _work(self) -> None:
         try:
             while self._window.enter() and (read := self._next()) is not None:
-                self._done.put(self._answer(*read))
+                self._done.put((read[0], self._answer(*read)))
         except QwenError as error:
             self._done.put(error)
         finally:
@@ -78,6 +86,8 @@ class Workers(Generic[T, R]):
             if read is not None and self._is_stopped:  # it came too late
                 self._unsent += 1
                 return None
+            if read is not None:
+                self._under_way[read[0]] = read[1]
             return read
 
     def stop(self) -> None:
