@@ -52,9 +52,14 @@ class Endpoint(NamedTuple):
 
     def advice_on_not_found(self, *, has_model: bool) -> str:
         """What to check after a 404, for a request that names a model or not."""
-        if not urlsplit(self.base_url).path:
-            return f"the base URL has no path: most servers want {self.base_url}/v1"
-        return "check --model and --base-url" if has_model else "check --base-url"
+        return self.advice_on_path or ("check --model and --base-url" if has_model else "check --base-url")
+
+    @property
+    def advice_on_path(self) -> str | None:
+        """What is probably missing, if no path is given."""
+        if urlsplit(self.base_url).path:
+            return None
+        return f"the base URL has no path: most servers want {self.base_url}/v1"
 
     @property
     def chat_url(self) -> str:
@@ -75,7 +80,7 @@ class Endpoint(NamedTuple):
 
 
 def parse_endpoint(base_url: str) -> Endpoint:
-    """InvalidUsage if it is not a base URL."""
+    """Read a base URL, or that of the chat completions below it; InvalidUsage if it is none."""
     try:
         parts = urlsplit(base_url)
         port = parts.port
@@ -91,7 +96,7 @@ def parse_endpoint(base_url: str) -> Endpoint:
     if parts.query or parts.fragment or "@" in parts.netloc or " " in base_url:
         raise InvalidUsage("the base URL must not contain a user name, a query or a fragment")
     return Endpoint(
-        base_url=base_url.rstrip("/"),
+        base_url=base_url.rstrip("/").removesuffix("/chat/completions"),
         scheme=parts.scheme,
         host=host,
         port=port or {"http": 80, "https": 443}[parts.scheme],

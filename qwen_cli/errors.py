@@ -24,7 +24,7 @@ class QwenError(Exception):
     status = 1
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
-        super().__init__(message if advice is None else f"{message}; {advice}")
+        super().__init__(message if advice is None else f"{message.rstrip('.')}; {advice}")
         self.message = message
 
 

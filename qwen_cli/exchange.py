@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from qwen_cli.answer.chunks import BrokenChunk, ChunkReader, TooMuchToKeep
+from qwen_cli import json_text
+from qwen_cli.answer.chunks import ChunkReader, TooMuchToKeep
 from qwen_cli.answer.completion import Answer, read_completion
 from qwen_cli.answer.message import Delta
-from qwen_cli.answer.server_errors import FieldRefused, refused_field
+from qwen_cli.answer.server_errors import FieldRefused, ServiceBusy, refused_field
 from qwen_cli.answer.verdict import Expectation, UnfitAnswer, Verdict, judge
 from qwen_cli.cache import Cache
 from qwen_cli.connection.client import Client
 from qwen_cli.connection.response import MAX_BYTES, CutEvent, Reply, too_large
 from qwen_cli.connection.server_sent_events import Event
-from qwen_cli.errors import CacheMiss, LocalError, NetworkError, QwenError
+from qwen_cli.errors import CacheMiss, LocalError, NetworkError, ProtocolError, QwenError
 from qwen_cli.json_text import encode
 from qwen_cli.output.spinner import waiting
 from qwen_cli.output.stderr import Notes
@@ -44,6 +45,12 @@ class Outcome(NamedTuple):
     def answer(self) -> Answer:
         return self.answers[-1]
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the text of the verdict is JSON that was asked for."""
+        expectation = self.request.expectation
+        return expectation.json_format is not None and not expectation.choices and self.verdict.value is not None
+
 
 class Receipt(Protocol):
     """Where raw responses are kept."""
@@ -66,7 +73,7 @@ class Watch:
         """A piece of a response that was not requested as a stream."""
 
     def whole(self) -> None:
-        """All pieces have come."""
+        """All pieces have come, or no more will."""
 
     def event(self, data: str) -> None:
         """The data of an event of a stream, whatever it is."""
@@ -78,9 +85,11 @@ class Watch:
 class Service:
     """Asks one server, or the cache. Any thread may ask; what is to be kept, the main one keeps."""
 
-    def __init__(self, client: Client, notes: Notes, cache: Cache | None = None) -> None:
+    def __init__(self, client: Client, notes: Notes, run_notes: Notes, cache: Cache | None = None) -> None:
         self._client = client
         self._notes = notes
+        self._run_notes = run_notes
+        """For what is noted once, however many requests it concerns."""
         self._cache = cache
         self._url = client.endpoint.chat_url
         self._refused: set[str] = set()
@@ -153,14 +162,13 @@ class Service:
         return None
 
     def _receive(self, body: Body, request: Request, watch: Watch, receipt: Receipt | None) -> tuple[Answer, bytes]:
-        """The answer to a body; where the server refuses a field that can be left out, asked once more without it."""
+        """The answer to a body, and the response; what the server refuses and may be left out is left out.
+
+        A failure that is an answer's, since something was paid for, is that of the answer; any other is raised.
+        """
+        attempt = 0
         while True:
-            sent, droppable = body, []
-            for field in request.droppable:
-                if field in self._refused:
-                    sent = without_field(sent, field)
-                else:
-                    droppable.append(field)
+            sent, droppable = self._without_refused(body, request.droppable)
             try:
                 with (
                     waiting("waiting for the answer", self._notes) as wait,
@@ -168,40 +176,75 @@ class Service:
                 ):
                     watch.over = wait.over
                     answer, received = self._read(reply, request, watch, receipt)
-                if answer.failure and not (answer.has_arrived or watch.is_raw):
-                    raise refused_field(answer.failure, droppable) or answer.failure
-                return answer, received
             except FieldRefused as refused:
-                if refused.field not in self._refused:
-                    self._notes.note(f"{refused}; asking again {_INSTEAD[refused.field]}")
-                self._refused.add(refused.field)
+                self._drop(refused)
+                continue
+            failure = answer.failure
+            if failure is None or answer.has_arrived or watch.is_raw:
+                return answer, received
+            # With the status 200, it is refused all the same.
+            if refused_in_200 := refused_field(failure, failure.message, droppable):
+                self._drop(refused_in_200)
+            elif isinstance(failure, ServiceBusy):
+                self._client.wait_before_retry(attempt, failure)
+                attempt += 1
+            elif isinstance(failure, ProtocolError):
+                raise ProtocolError(failure.message, advice=self._client.endpoint.advice_on_path)
+            else:
+                raise failure
+
+    def _without_refused(self, body: Body, droppable: Sequence[str]) -> tuple[Body, list[str]]:
+        """The body without what the server has refused, and what it may still refuse."""
+        for field in self._refused.intersection(droppable):
+            body = without_field(body, field)
+        return body, [field for field in droppable if field not in self._refused]
+
+    def _drop(self, refused: FieldRefused) -> None:
+        if refused.field not in self._refused:
+            self._refused.add(refused.field)
+            self._run_notes.note(f"{refused.message.rstrip('.')}; asking again {_INSTEAD[refused.field]}")
 
     def _read(self, reply: Reply, request: Request, watch: Watch, receipt: Receipt | None) -> tuple[Answer, bytes]:
         """The answer in a response of whichever form, and the response as it came if no stream was requested."""
+        is_stream = bool(request.body.get("stream"))
         is_format_asked = request.expectation.is_format_asked
-        if reply.is_event_stream():
-            is_stream = bool(request.body.get("stream"))
-            keep_content = watch.keeps_content or not is_stream
-            reader = ChunkReader(keep_content=keep_content, is_format_asked=is_format_asked)
-            if is_stream:
-                return self._read_events(reply.events(reply.pieces()), reader, watch, receipt), b""
-            received = bytearray()
-            answer = self._read_events(reply.events(_collected(reply, watch, received)), reader, watch, None)
-        else:
-            received = bytearray()
-            for _ in _collected(reply, watch, received):
+        is_event_stream = reply.is_event_stream()
+        reader = ChunkReader(keep_content=watch.keeps_content or not is_stream, is_format_asked=is_format_asked)
+        if is_event_stream and is_stream:
+            return self._read_events(reply.events(reply.pieces()), reader, watch, receipt), b""
+        received = bytearray()
+        pieces = _collected(reply, watch, received)
+        try:
+            if is_event_stream:
+                answer = self._read_events(reply.events(pieces), reader, watch, None)
+            else:
+                self._exhaust(pieces, received)
+                answer = self._read_body(bytes(received), request, watch)
+        finally:
+            watch.whole()
+            if receipt and received:
+                receipt.add(bytes(received))
+        return answer, bytes(received)
+
+    def _exhaust(self, pieces: Iterator[bytes], received: bytearray) -> None:
+        """Take all pieces, or as many as make the body complete: it may be followed by a cut."""
+        try:
+            for _ in pieces:
                 pass
-            answer = None
-        if receipt:
-            receipt.add(bytes(received))
-        return answer or self._read_body(bytes(received), request, watch), bytes(received)
+        except NetworkError as error:
+            if not json_text.is_json(received.decode(errors="replace")):
+                raise
+            self._notes.note(f"the response is complete, but not its transfer: {error}")
 
     def _read_body(self, body: bytes, request: Request, watch: Watch) -> Answer:
         """The answer in a body that is JSON, also if a stream was requested."""
         is_stream = bool(request.body.get("stream"))
         if is_stream and body.strip():
             watch.event(body.decode(errors="replace").strip())
-        answer = read_completion(body, is_format_asked=request.expectation.is_format_asked)
+        try:
+            answer = read_completion(body, is_format_asked=request.expectation.is_format_asked)
+        except QwenError as error:
+            return Answer(failure=error)
         if is_stream:
             watch.delta(Delta(answer.content, answer.reasoning, answer.refusal))
         return answer
@@ -221,36 +264,34 @@ class Service:
                 watch.delta(reader.read(event.data, event.type))
         except (LocalError, TooMuchToKeep):
             raise
-        except (NetworkError, BrokenChunk, CutEvent) as error:
-            if reader.is_finished:
-                self._notes.note(f"the answer is complete, but its usage may be missing: {error}")
-            elif not isinstance(error, CutEvent):  # of which the verdict is that the finish reason is missing
-                failure = error
+        except CutEvent as error:
+            failure = error if reader.is_finished else None  # the verdict will be that the finish reason is missing
         except QwenError as error:
             failure = error
+        if failure is not None and reader.is_finished:
+            self._notes.note(f"the answer is complete, but its usage may be missing: {failure}")
+            failure = None
         last, answer = reader.finish()
         watch.delta(last)
-        answer.failure = failure
+        answer.failure = failure or answer.failure
         return answer
 
 
 _INSTEAD = {
     "response_format": "without it: the format is stated in words, too",
     "tool_choice": "with tool_choice 'auto'",
+    "stream_options": "without it: the usage may be missing",
 }
 
 
 def _collected(reply: Reply, watch: Watch, received: bytearray) -> Iterator[bytes]:
     """The pieces of a body, which are shown, and kept as far as they can be; ProtocolError if they are too many."""
-    size = 0
     for piece in reply.pieces():
         watch.piece(piece)
-        yield piece
-        size += len(piece)
-        if size <= MAX_BYTES:
+        if len(received) <= MAX_BYTES:
             received += piece
         elif not watch.is_raw:
             break
-    watch.whole()
-    if size > MAX_BYTES:
+        yield piece
+    if len(received) > MAX_BYTES:
         raise too_large()

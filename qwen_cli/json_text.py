@@ -27,10 +27,13 @@ _WHITESPACE: Final = " \t\r\n"
 
 
 def loads(text: str | bytes, *, strict: bool = True) -> Any:
-    """The value of a JSON text, or of its UTF-8 bytes; without `strict`, NaN and infinities are numbers too."""
+    """The value of a JSON text, or of its UTF-8 bytes.
+
+    Without `strict`, NaN and infinities are numbers too, and bytes that are not UTF-8 become U+FFFD.
+    """
     if isinstance(text, bytes):
         try:
-            text = text.decode("utf-8-sig")
+            text = text.decode("utf-8-sig", "strict" if strict else "replace")
         except UnicodeDecodeError as error:
             raise ValueError(f"it is not UTF-8 at byte {error.start}") from None
     start = len(text) - len(text.lstrip(_WHITESPACE))

@@ -201,7 +201,7 @@ WHOLE = Answer(content="Hello.", has={"content"}, finish_reason="stop")
         ({"finish_reason": "tool_calls"}, "content", None),
         ({"finish_reason": "function_call"}, "content", None),
         ({"finish_reason": "anything else"}, "content", "'anything else'"),
-        ({"finish_reason": ""}, "content", "''"),
+        ({"finish_reason": ""}, "content", "without a finish reason"),
         ({"finish_reason": None}, "content", "without a finish reason"),
         ({"finish_reason": "length"}, "content", "raise --max-tokens"),
         ({"finish_reason": "length", "has": {"reasoning"}}, "content", "before any content"),

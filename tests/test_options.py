@@ -323,13 +323,16 @@ VALUES = {
     "period": ["--period", "7d"],
     "balance": ["--balance"],
     "estimate": ["--estimate"],
+    "null": ["--null"],
+    "jsonl": ["--jsonl"],
+    "csv": ["--csv"],
 }
 
 
 @pytest.mark.usefixtures("loopback")
 @pytest.mark.parametrize("rivals", EXCLUSIVE, ids=" ".join)
 def test_options_that_exclude_each_other_are_named_together(rivals: tuple[str, ...]) -> None:
-    command = {"saved": "cost", "stream": "json"}.get(rivals[0], "ask")
+    command = {"saved": "cost", "stream": "json", "null": "map", "jsonl": "map"}.get(rivals[0], "ask")
     given = [word for name in rivals for word in VALUES[name]]
     with pytest.raises(InvalidUsage, match="cannot be combined") as refused:
         run_command([command, *given])

@@ -180,10 +180,14 @@ def test_an_account_report_of_another_kind_ends_with_9(
 
 BAD_CHUNKS: list[tuple[str, object]] = [
     ("an unparsable line", "{not JSON"),
-    ("HTML", "<html>"),
+    ("an array that is cut", "[{"),
+    ("1 MB of garbage", "{garbage " * 131_072),
+]
+TEXTS: list[tuple[str, str]] = [
+    ("HTML", "<html><title>Bad gateway</title>"),
     ("a string", '"hi"'),
     ("plain text", "upstream is away"),
-    ("1 MB of garbage", "garbage " * 131_072),
+    ("1 MB of text", "garbage " * 131_072),
 ]
 NO_CHUNKS: list[tuple[str, object]] = [
     ("an array", []),
@@ -234,6 +238,19 @@ def test_a_chunk_that_is_none_ends_a_stream_with_9_and_keeps_what_arrived(
     result = qwen.call("stream", "hi")
     assert (result.status, result.text) == (9, "One two\n")
     assert 10 < len(result.message) < 500
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in TEXTS])
+def test_a_text_in_a_stream_is_a_ping_or_its_last_words(qwen: Program, api: ApiServer, text: str) -> None:
+    """Nobody asked for it where the stream goes on to its end; where that is missing, it says why."""
+    api.answer(events([chunk("One "), text, *chunks("two")]), events([chunk("One "), chunk("two"), text]))
+    result = qwen.call("stream", "hi")
+    assert (result.status, result.text, result.stderr) == (0, "One two\n", "")
+    result = qwen.call("stream", "hi")
+    assert (result.status, result.text) == (9, "One two\n")
+    words = {"<": "Bad gateway", '"': "hi"}.get(text[0], text[:7])
+    assert f"the stream broke off with an error: {words}" in result.message
+    assert len(result.message) < 500
 
 
 ERROR_EVENTS: list[tuple[str, object, int, str]] = [

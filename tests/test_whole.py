@@ -229,12 +229,23 @@ def test_a_stream_whose_connection_closes_without_length_or_finish_reason_is_not
     assert "finish reason" in result.message
 
 
-def test_a_content_length_that_is_too_long_is_a_network_failure(qwen: Program, api: ApiServer) -> None:
+@pytest.mark.parametrize("command", ["ask", "json"])
+def test_a_body_that_is_complete_is_an_answer_although_its_transfer_is_cut(
+    qwen: Program, api: ApiServer, command: str
+) -> None:
     body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
     api.answer((head(200, {"content-length": len(body) + 10}) + body, FIN))
+    result = qwen(command, "hi")
+    assert (result.status, result.stdout) == (0, b"Hi\n" if command == "ask" else body + b"\n")
+    assert "the response is complete, but not its transfer: the connection to 127.0.0.1" in result.message
+
+
+def test_a_body_that_is_cut_is_a_network_failure(qwen: Program, api: ApiServer) -> None:
+    body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
+    api.answer((head(200, {"content-length": len(body)}) + body[:-1], FIN))
     result = qwen("ask", "hi")
     assert (result.status, result.stdout) == (6, b"")
-    assert "cut" in result.message
+    assert "was cut before its response was complete" in result.message
 
 
 def test_a_content_length_that_is_too_short_never_passes_as_an_answer(qwen: Program, api: ApiServer) -> None:

@@ -20,10 +20,6 @@ _CALL_SIZE: Final = 64
 _BROKEN_OFF: Final = "the stream broke off with an error"
 
 
-class BrokenChunk(ProtocolError):
-    """An event that should have been a chunk."""
-
-
 class TooMuchToKeep(ProtocolError):
     """More of a stream than can be kept for the verdict."""
 
@@ -41,6 +37,7 @@ class ChunkReader:
         self._refusal: list[str] = []
         self._size = 0
         self._index: Any = None
+        self._last_words: str | list[Any] | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -48,28 +45,30 @@ class ChunkReader:
         return self._answer.finish_reason is not None
 
     def read(self, data: str, event: str = "") -> Delta:
-        """Read an event, its data and its type; raise the error that it is, BrokenChunk if it is broken."""
+        """Read an event, its data and its type; raise the error that it is, ProtocolError if it is broken.
+
+        A text alone may be a ping or the last words of the server: which, is known only at the end.
+        """
         try:
             chunk = json_text.loads(data, strict=False)
         except ValueError as error:
             if event not in ("", "message", "error"):
                 return Delta()  # of a kind of its own, such as a ping
             if data.lstrip().startswith(("{", "[")):
-                raise BrokenChunk(f"a chunk of the stream is not JSON: {error}{quoted(data)}") from None
+                raise ProtocolError(f"a chunk of the stream is not JSON: {error}{quoted(data)}") from None
             chunk = data
-        if failure := self._failure(chunk, event):
-            raise failure
+        if event == "error" and not isinstance(chunk, dict):
+            raise error_event(chunk, _BROKEN_OFF)
+        self._last_words = chunk if isinstance(chunk, str | list) else None
         if not isinstance(chunk, dict):
             return Delta()
+        if failure := self._failure(chunk, event):
+            raise failure
         self._answer.read_usage(chunk)
         choice = self._choice(chunk)
         return Delta() if choice is None else self._read_choice(choice)
 
-    def _failure(self, chunk: Any, event: str) -> QwenError | None:
-        if isinstance(chunk, str):
-            return error_event(chunk, _BROKEN_OFF)
-        if not isinstance(chunk, dict):
-            return None
+    def _failure(self, chunk: dict[str, Any], event: str) -> QwenError | None:
         choice = first_choice(chunk) or {}
         failure = error_in(chunk, _BROKEN_OFF) or error_in({"error": choice.get("error")}, _BROKEN_OFF)
         return failure or (error_event(chunk, _BROKEN_OFF) if event == "error" else None)
@@ -86,7 +85,7 @@ class ChunkReader:
 
     def _read_choice(self, choice: dict[str, Any]) -> Delta:
         answer = self._answer
-        delta = member(choice, "delta", dict, answer.odd) or {}
+        delta = member(choice, "delta" if "delta" in choice else "message", dict, answer.odd) or {}
         texts = self._separated(read_texts(delta, answer.odd))
         self._keep(self._refusal, texts.refusal)
         for index, fragment in calls_in(delta, answer.odd):
@@ -127,6 +126,8 @@ class ChunkReader:
         answer.content, answer.refusal = "".join(self._content), "".join(self._refusal)
         answer.tool_calls = self._calls.finish()
         answer.is_still_thinking = self._thoughts.is_thinking
+        if self._last_words is not None and not self.is_finished:
+            answer.failure = error_event(self._last_words, _BROKEN_OFF)
         if self._is_format_asked:
             answer.drop_unopened_thoughts()
         return last, answer

@@ -38,14 +38,15 @@ def quoted(text: str | bytes, *, max_length: int = 80) -> str:
 
 
 def plain_words(body: bytes) -> str:
-    """What a body says that is not JSON: a short text, or the title of a page."""
+    """What a body says that is not JSON: a short text, or the title of a page; nothing of JSON that is cut."""
     text = body.decode(errors="replace").strip()
     if text.startswith("<"):
         from html import unescape
 
         title = _TITLE.search(text)
         return one_line(unescape(title[1])) if title else ""
-    return text[:_MAX_WORDS] if text.isprintable() or "\ufffd" not in text else ""
+    is_text = text.isprintable() or "\ufffd" not in text
+    return text[:_MAX_WORDS] if is_text and not text.startswith(("{", "[")) else ""
 
 
 def member(parent: Mapping[str, Any], name: str, kind: type, odd: list[str]) -> Any:

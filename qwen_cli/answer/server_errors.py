@@ -1,11 +1,9 @@
-"""Errors in the words of a server, in any of their shapes -> one error with its exit status. No I/O."""
+"""What a server says of a failure -> one error with its exit status, and what to do about it. No I/O."""
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from qwen_cli import json_text
-from qwen_cli.answer.members import plain_words
+from qwen_cli.answer.server_words import Said, is_error, said_by, said_in
 from qwen_cli.errors import (
     CredentialsError,
     IncompleteAnswer,
@@ -16,11 +14,17 @@ from qwen_cli.errors import (
 )
 
 # The names of http.HTTPStatus, whose package is more than summing up saved responses needs.
-_BAD_REQUEST, UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, NOT_FOUND = range(400, 405)
-_UNPROCESSABLE, _INTERNAL = 422, 500
-_REQUEST_TIMEOUT, _CONTENT_TOO_LARGE, _TOO_EARLY, _TOO_MANY_REQUESTS = 408, 413, 425, 429
+_BAD_REQUEST, UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = range(400, 406)
+_REQUEST_TIMEOUT, _CONTENT_TOO_LARGE, _UNPROCESSABLE, _TOO_EARLY, _TOO_MANY_REQUESTS = 408, 413, 422, 425, 429
+_INTERNAL, _NOT_IMPLEMENTED, _UNAVAILABLE = 500, 501, 503
 
-_TOP_UP = "top up the account; 'qwen-cli cost --balance' says what is left"
+NOT_THERE: Final = (_NOT_FOUND, _METHOD_NOT_ALLOWED)
+"""Statuses of a URL that leads nowhere."""
+
+_ABOUT_FIELDS: Final = (_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE, _INTERNAL, _NOT_IMPLEMENTED)
+"""Statuses of servers that do not take a field of the request."""
+
+_TOP_UP = "top up the account"
 _ADVICE: Mapping[int, str] = {
     _PAYMENT_REQUIRED: _TOP_UP,
     _CONTENT_TOO_LARGE: "send a shorter prompt or smaller images",
@@ -30,11 +34,18 @@ _ADVICE: Mapping[int, str] = {
 _LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
 """In the message of a 400 for a `max_tokens` that leaves no room for an answer after the reasoning."""
 
+_MAX_WORDS: Final = 300
+"""Characters of the server's words that are shown."""
+
 
 class FieldRefused(RefusedError):
     """The server does not take `field` of the request, or not its value: without it, it may answer."""
 
     field = ""
+
+
+class ServiceBusy(ServiceError):
+    """The service is rate limiting or overloaded: later, it may answer."""
 
 
 _OUT_OF_CREDIT = ("insufficientquota", "arrearage", "billing", "paymentrequired", "insufficientbalance")
@@ -45,20 +56,25 @@ _KINDS: Mapping[type[QwenError], tuple[str, ...]] = {
         *("permission", "accessdenied", "forbidden"),
     ),
     IncompleteAnswer: ("datainspectionfailed", "contentfilter", "contentpolicyviolation", "responsibleaipolicy"),
+    ServiceBusy: ("overloaded", "engineoverloaded", "ratelimit", "throttling", "toomanyrequests", "resourceexhausted"),
     ServiceError: (
-        *("servererror", "internal", "overloaded", "engineoverloaded", "ratelimit", "throttling", "toomanyrequests"),
-        *("resourceexhausted", "unavailable", "serviceunavailable", "timeout", "deadlineexceeded", "upstream"),
+        *("servererror", "internal", "unavailable", "serviceunavailable"),
+        *("timeout", "deadlineexceeded", "upstream"),
     ),
     RefusedError: (
         *("invalidrequest", "invalidparameter", "invalidargument", "badrequest", "unprocessable", "unsupported"),
         *("notfound", "modelnotfound", "contextlengthexceeded"),
     ),
 }
-"""What the codes of servers begin with, in small letters and digits alone, by what they mean."""
+"""What the codes of servers begin with, by what they mean."""
 
 _FIELD_WORDS: Mapping[str, tuple[str, ...]] = {
     "tool_choice": ("tool_choice", "tool choice"),
-    "response_format": ("response_format", "response format", "json_schema", "json mode", "structured output"),
+    "response_format": (
+        *("response_format", "response format", "json_schema", "json schema", "json mode", "jsonvalidate"),
+        *("structured output", "grammar", "guided"),
+    ),
+    "stream_options": ("stream_options", "stream options", "include_usage"),
 }
 """What a server says of a field that it does not take."""
 
@@ -81,18 +97,19 @@ def refusal(
             f"the server answered HTTP {status}" + (f", a redirect to {where}" if where else ""),
             advice="redirects are not followed: check --base-url",
         )
-    payload = _parse(body)
-    request_id = _request_id(payload) or headers.get("x-inference-id")
-    failure = _error(payload, f"HTTP {status}", status, request_id, advice or {})
-    is_about_fields = status in (_BAD_REQUEST, _UNPROCESSABLE, _INTERNAL)
-    return (is_about_fields and refused_field(failure, droppable)) or failure
+    said = said_by(body)
+    if said.request_id is None:
+        said = said._replace(request_id=headers.get("x-inference-id"))
+    failure = _explained(said, f"HTTP {status}", status, advice or {})
+    return (
+        status in _ABOUT_FIELDS and refused_field(failure, " ".join((said.words, *said.codes)), droppable)
+    ) or failure
 
 
-def refused_field(failure: QwenError, droppable: Collection[str]) -> FieldRefused | None:
-    """The same failure as one about a field, if its words name one of these."""
-    words = failure.message.lower()
+def refused_field(failure: QwenError, words: str, droppable: Collection[str]) -> FieldRefused | None:
+    """The same failure as one about a field, if the server's words name one of these."""
     for field in () if isinstance(failure, CredentialsError | IncompleteAnswer) else droppable:
-        if any(word in words for word in _FIELD_WORDS[field]):
+        if any(word in words.lower() for word in _FIELD_WORDS[field]):
             refused = FieldRefused(failure.message)
             refused.field = field
             return refused
@@ -100,70 +117,36 @@ def refused_field(failure: QwenError, droppable: Collection[str]) -> FieldRefuse
 
 
 def error_in(payload: Mapping[str, Any], what: str) -> QwenError | None:
-    """Explain the error that a body or an event with status 200 is or holds; None if there is none."""
-    error = payload.get("error")
-    is_error = any(error.values()) if isinstance(error, dict) else bool(error)
-    has_status = "message" in payload and _status(payload.get("statusCode")) is not None
-    if is_error or has_status or (not payload.get("choices") and _has_words(payload)):
-        return error_event(payload, what)
-    return None
-
-
-def _has_words(payload: Mapping[str, Any]) -> bool:
-    return any(payload.get(name) and isinstance(payload[name], str | list) for name in ("message", "msg", "detail"))
+    """Explain the error that a body or an event with the status 200 is or holds; None if there is none."""
+    return error_event(payload, what) if is_error(payload) else None
 
 
 def error_event(payload: Any, what: str) -> QwenError:
-    """Explain what is known to be an error."""
-    status = next(filter(None, (_status(holder.get(name)) for holder, name in _codes(payload))), None)
-    return _error(payload, what if status is None else f"{what} {status}", status, _request_id(payload), {})
+    """Explain what is known to be an error: JSON, or a text that is none."""
+    said = said_by(payload.encode(errors="replace")) if isinstance(payload, str) else said_in(payload)
+    return _explained(said, what if said.status is None else f"{what} {said.status}", said.status, {})
 
 
-_CODE_NAMES = ("statusCode", "status", "code", "type", "error_code")
-
-
-def _codes(payload: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Where a status or a code may stand: in the error itself, or in what it is wrapped in."""
-    inner = payload.get("error") if isinstance(payload, dict) else None
-    for holder in (inner, payload):
-        if isinstance(holder, dict):
-            yield from ((holder, name) for name in _CODE_NAMES)
-
-
-def _status(value: Any) -> int | None:
-    """An HTTP status given as a number or as its digits."""
-    try:
-        status = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return status if 400 <= status <= 599 else None  # noqa: PLR2004
-
-
-def _error(payload: Any, what: str, status: int | None, request_id: str | None, advice: Mapping[int, str]) -> QwenError:
-    message = _message(payload)
-    text = f"{what}: {message}" if message else what
-    if request_id:
-        text += f" (request {request_id})"
-    codes = [_plain(holder[name]) for holder, name in _codes(payload) if isinstance(holder.get(name), str)]
-    kind = next((kind for code in codes for kind, names in _KINDS.items() if code.startswith(names)), None)
-    if any(code.startswith(_OUT_OF_CREDIT) for code in codes):
+def _explained(said: Said, what: str, status: int | None, advice: Mapping[int, str]) -> QwenError:
+    words = said.words if len(said.words) <= _MAX_WORDS else said.words[:_MAX_WORDS].rstrip() + " …"
+    text = f"{what}: {words}" if words else what
+    if said.request_id:
+        text = f"{text.removesuffix('.')} (request {said.request_id})"
+    if any(code.startswith(_OUT_OF_CREDIT) for code in said.codes):
         return CredentialsError(text, advice=_TOP_UP)
+    kind = next((kind for code in said.codes for kind, names in _KINDS.items() if code.startswith(names)), None)
     # A code says more than 400, which servers use for all kinds of failures; what it says of any other status is more
     # exact only where it is about the key or the content.
     if kind is None or not (kind in (CredentialsError, IncompleteAnswer) or status in (None, _BAD_REQUEST)):
         kind = ProtocolError if status is None else _class_of(status)
-    return kind(text, advice=_advice_for(status, message, advice))
+    return kind(text, advice=None if kind is IncompleteAnswer else _advice_for(status, said.words, advice))
 
 
-def _plain(code: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", code.lower())
-
-
-def _advice_for(status: int | None, message: str, advice: Mapping[int, str]) -> str | None:
-    """What to do about it, as far as status and message tell."""
-    if status == _FORBIDDEN and any(word in message.lower() for word in ("credit", "balance", "fund", "billing")):
+def _advice_for(status: int | None, words: str, advice: Mapping[int, str]) -> str | None:
+    """What to do about it, as far as status and words tell."""
+    if status == _FORBIDDEN and any(word in words.lower() for word in ("credit", "balance", "fund", "billing")):
         return _TOP_UP
-    if status == _BAD_REQUEST and any(words in message for words in _LIMIT_TOO_LOW):
+    if status == _BAD_REQUEST and any(each in words for each in _LIMIT_TOO_LOW):
         return "raise --max-tokens or lower --reasoning-effort"
     return None if status is None else advice.get(status) or _ADVICE.get(status)
 
@@ -171,59 +154,8 @@ def _advice_for(status: int | None, message: str, advice: Mapping[int, str]) -> 
 def _class_of(status: int) -> type[QwenError]:
     if status in (UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN):
         return CredentialsError
-    if status in (_REQUEST_TIMEOUT, _TOO_EARLY, _TOO_MANY_REQUESTS) or status >= _INTERNAL:
+    if status in (_TOO_MANY_REQUESTS, _UNAVAILABLE):
+        return ServiceBusy
+    if status in (_REQUEST_TIMEOUT, _TOO_EARLY) or status >= _INTERNAL:
         return ServiceError
     return RefusedError
-
-
-_MAX_TEXT: Final = 300
-
-
-def _parse(body: bytes) -> Any:
-    """The JSON of a body, or what else it says."""
-    try:
-        return json_text.loads(body, strict=False)
-    except ValueError:
-        return plain_words(body)
-
-
-def _message(payload: Any) -> str:
-    """The server's own words, wherever they stand."""
-    try:
-        return _text(payload)
-    except RecursionError:
-        return ""
-
-
-_NAMES = ("message", "msg", "error", "detail", "details", "error_message", "error_msg", "title")
-
-
-def _text(payload: Any) -> str:
-    if isinstance(payload, dict):
-        words = next(filter(None, (_quoted(payload.get(name)) for name in _NAMES)), "")
-        metadata = payload.get("metadata")
-        raw = _raw(metadata.get("raw")) if isinstance(metadata, dict) else ""
-        return ": ".join(filter(None, (words, raw if raw not in words else "")))
-    if isinstance(payload, list):
-        return "; ".join(filter(None, map(_quoted, payload)))
-    return payload[:_MAX_TEXT].strip() if isinstance(payload, str) else ""
-
-
-def _raw(raw: Any) -> str:
-    """The words of the server behind a gateway, which may be JSON within a string."""
-    if isinstance(raw, str) and raw.lstrip().startswith(("{", "[")):
-        try:
-            return _quoted(json_text.loads(raw, strict=False))
-        except ValueError:
-            return raw
-    return _quoted(raw)
-
-
-def _quoted(item: Any) -> str:
-    return _text(item) or (json_text.compact(item) if item else "")
-
-
-def _request_id(payload: Any) -> str | None:
-    holders = (payload, payload.get("error")) if isinstance(payload, dict) else ()
-    ids = (holder.get(name) for holder in holders if isinstance(holder, dict) for name in ("requestId", "request_id"))
-    return next((each for each in ids if isinstance(each, str) and each), None)

@@ -85,7 +85,13 @@ def _continues(call: _OpenCall, index: int | None, part: ToolCall) -> bool:
 
 
 def calls_in(message: Mapping[str, Any], odd: list[str]) -> Iterator[tuple[int | None, ToolCall]]:
-    """The tool calls of a message, or the fragments in a delta, each with its index, if it has one."""
+    """The tool calls of a message, or the fragments in a delta, each with its index, if it has one.
+
+    Some servers send a single call without the array.
+    """
+    calls = message.get("tool_calls")
+    if isinstance(calls, dict) and "function" in calls:
+        message = {"tool_calls": [calls]}
     for call in member(message, "tool_calls", list, odd) or ():
         if not isinstance(call, dict):
             note_odd(odd, "a tool call is not an object")

@@ -92,7 +92,7 @@ _CUT: Final = ("length", "max_tokens", "model_length")
 def _incomplete(answer: Answer, wanted: str) -> IncompleteAnswer | None:
     if answer.refusal:
         return IncompleteAnswer(f"the model refused: {answer.refusal}")
-    reason = None if answer.finish_reason is None else answer.finish_reason.strip().lower()
+    reason = (answer.finish_reason or "").strip().lower()
     if answer.is_still_thinking and reason not in _CUT:
         return IncompleteAnswer("the answer is incomplete: its reasoning never ended")
     if reason in _COMPLETE:
@@ -103,7 +103,9 @@ def _incomplete(answer: Answer, wanted: str) -> IncompleteAnswer | None:
         why, advice = f"it reached the token limit{before}", "raise --max-tokens"
     elif reason == "content_filter":
         why = "the content filter cut it"
-    elif reason is None:
+    elif not reason:
+        if not answer.has_arrived:
+            return IncompleteAnswer("the server sent no answer")
         why = "it ended without a finish reason"
     else:
         why = f"its finish reason is '{answer.finish_reason}'"

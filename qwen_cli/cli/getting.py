@@ -36,7 +36,7 @@ def get_models(query: str, sending: SendingOptions, notes: Notes) -> bytes:
         return _get(url, key, sending, notes, purpose)
     except RefusedError as error:
         message = f"the server has no list of models: {error.message}"
-        raise RefusedError(message, advice="check --base-url") from error
+        raise RefusedError(message, advice=endpoint.advice_on_not_found(has_model=False)) from error
 
 
 def _get(url: str, key: Key | None, sending: SendingOptions, notes: Notes, purpose: str) -> bytes:

@@ -130,7 +130,7 @@ def open_service(common: CommonOptions, *, notes: Notes | None = None, **connect
 
     notes = notes or common.notes
     with Client(endpoint, key, common.sending, notes, **connections) as client:
-        yield Service(client, notes, cache)
+        yield Service(client, notes, common.notes, cache)
 
 
 def preview(body: Body, common: CommonOptions, *, pretty: bool = False) -> str:

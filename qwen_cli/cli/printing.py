@@ -40,7 +40,8 @@ def print_outcome(outcome: Outcome, output: Output, show: ShowOptions) -> None:
         beside.end()
     text = result_text(outcome, show)
     if text:
-        output.write(encode(visible(text) if output.terminal else text), is_last=True)
+        escape = visible_json if outcome.is_json else visible
+        output.write(encode(escape(text) if output.terminal else text), is_last=True)
 
 
 class PrintedStream(Watch):
@@ -109,15 +110,6 @@ class PrintedBody(Watch):
             self._raw.write(indented(bytes(self._body)))
             self._body = None
         self._raw.end_line()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Print what has arrived of a body that is cut, as it came."""
-        if kind is not None:
-            self._raw.write(bytes(self._body or b""))
-            self._raw.end()
 
 
 class PrintedEvents(Watch):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Final, Self
 
 from qwen_cli import __version__
-from qwen_cli.answer.server_errors import NOT_FOUND, UNAUTHORIZED, FieldRefused, refusal
+from qwen_cli.answer.server_errors import NOT_THERE, UNAUTHORIZED, FieldRefused, refusal
 from qwen_cli.connection import network_failures, retries
 from qwen_cli.connection.certificates import trust
 from qwen_cli.connection.decompression import ENCODINGS, decoded
@@ -49,7 +49,7 @@ class Client:
         self._notes = notes
         proxy = find_proxy(endpoint)
         self._proxy = proxy and proxy.name
-        self._advice = {UNAUTHORIZED: advice_on_rejection(key)}
+        self._advice = {UNAUTHORIZED: advice_on_rejection(key, no_key=sending.no_key)}
         headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": ENCODINGS}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.secret}"
@@ -119,12 +119,17 @@ class Client:
                     retry_after = response.headers.get("retry-after")
                     if response.status_code in retries.BUSY and turn.refused(failure, retry_after):
                         continue
-                if attempt == self._sending.retries:
-                    raise failure
-                delay = retries.delay(attempt, retry_after)
+                self.wait_before_retry(attempt, failure, retry_after)
                 attempt += 1
-                self._notes.note(f"{failure.message}; retrying in {delay:.1f} s ({attempt} of {self._sending.retries})")
-                time.sleep(delay)
+
+    def wait_before_retry(self, attempt: int, failure: QwenError, retry_after: str | None = None) -> None:
+        """Wait before the retry that follows an attempt, counted from 0; raise the failure if that was the last."""
+        if attempt == self._sending.retries:
+            raise failure
+        delay = retries.delay(attempt, retry_after)
+        progress = f"({attempt + 1} of {self._sending.retries})"
+        self._notes.note(f"{failure.message}; retrying in {delay:.1f} s {progress}")
+        time.sleep(delay)
 
     def _request(self, method: str, url: str, body: bytes | None) -> httpx.Request:
         """A new one for each attempt, since reading the body of an error shortens the time limit of its request."""
@@ -137,7 +142,7 @@ class Client:
     def _refusal(self, response: httpx.Response, droppable: Collection[str]) -> QwenError:
         body = _error_body(response, self._proxy)
         has_model = response.request.method == "POST"
-        advice = self._advice | {NOT_FOUND: self.endpoint.advice_on_not_found(has_model=has_model)}
+        advice = self._advice | dict.fromkeys(NOT_THERE, self.endpoint.advice_on_not_found(has_model=has_model))
         return refusal(response.status_code, response.headers, body, advice=advice, droppable=droppable)
 
     def _report(self, response: httpx.Response, seconds: float) -> None:

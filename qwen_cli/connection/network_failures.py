@@ -42,7 +42,10 @@ def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Resp
     was_cut = response is not None and getattr(response.extensions["network_stream"], "ended", True)
     if _is_caused_by(error, h11.RemoteProtocolError) and not was_cut:
         return ProtocolError(f"{host} does not speak HTTP: {error}")
-    return NetworkError(f"the connection to {host}{through} was cut: {_reason(error)}")
+    *_, cause = _causes(error)
+    when = "before its response was complete" if response is not None else "before it had answered"
+    reason = f": {_reason(error)}" if isinstance(cause, OSError) else f" {when}"
+    return NetworkError(f"the connection to {host}{through} was cut{reason}")
 
 
 def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | None) -> NetworkError:
@@ -55,7 +58,8 @@ def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | Non
         if _is_for_another_name(error):
             advice = "check the network and --base-url"
     elif isinstance(error, httpx.ConnectTimeout):
-        message, advice = f"no connection to {host}{through} within the time limit", "raise --connect-timeout"
+        message = f"no connection to {host}{through} within the time limit"
+        advice = "check the network and --base-url, or raise --connect-timeout"
     elif isinstance(error, httpx.ProxyError) and _proxy_status(error) == _PROXY_AUTHENTICATION_REQUIRED:
         advice = "put its user name and password into the variable: http://USER:PASSWORD@HOST:PORT"
     return NetworkError(message, advice=advice)

@@ -1,5 +1,6 @@
 """The server's list of models: ids, prices and context lengths. No I/O."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, Final, NamedTuple
@@ -79,16 +80,22 @@ def find_model(models: Iterable[Model], name: str) -> Model | None:
 
 
 def _model(entry: JsonObject) -> Model:
-    info, aliases = entry.get("info"), entry.get("aliases")
-    sources = [info, entry] if isinstance(info, dict) else [entry]
+    aliases = entry.get("aliases")
+    sources = [each for each in (entry.get("info"), entry, entry.get("meta")) if isinstance(each, dict)]
     return Model(
         id=entry["id"],
         aliases=[each for each in aliases if isinstance(each, str)] if isinstance(aliases, list) else [],
         input_price=_price(entry.get("pricing"), "input"),
         output_price=_price(entry.get("pricing"), "output"),
-        context_tokens=_first(sources, ("contextLength", "context_length", "max_model_len", "context_window")),
+        context_tokens=_first(sources, _CONTEXT_LENGTHS),
         output_tokens=_first(sources, ("outputMax", "max_output_tokens")),
     )
+
+
+_CONTEXT_LENGTHS: Final = (
+    *("contextLength", "context_length", "max_context_length", "context_window", "max_model_len"),
+    *("n_ctx", "n_ctx_train"),
+)
 
 
 def _first(sources: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Decimal | None:
@@ -96,8 +103,13 @@ def _first(sources: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Decima
 
 
 def _price(pricing: Any, measure: str) -> Decimal | None:
-    """USD per million tokens, where the server names a fixed price."""
-    if not isinstance(pricing, dict) or pricing.get("kind") != "fixed" or pricing.get("currency", "USD") != "USD":
+    """USD per million tokens, where the server names a fixed price: by its units, or as text for one token."""
+    if not isinstance(pricing, dict) or pricing.get("currency", "USD") != "USD":
+        return None
+    if "kind" not in pricing:
+        each = pricing.get({"input": "prompt", "output": "completion"}[measure])
+        return Decimal(each) * _MILLION if isinstance(each, str) and re.fullmatch(r"\d*\.?\d+", each) else None
+    if pricing["kind"] != "fixed":
         return None
     units = pricing.get("units")
     prices = []

@@ -19,6 +19,8 @@ def read_saved(text: str, name: str) -> Iterator[Answer]:
             continue  # a ping, or the error that a stream ended with
         is_empty = False
         choice = first_choice(document) or {}
+        if not (choice or document.get("usage") or document.get("meta")):
+            continue  # what a filter says of the prompt, for instance
         if stream is not None and stream.continues_with(document, choice):
             stream.add(document, choice)
             continue

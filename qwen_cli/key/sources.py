@@ -32,8 +32,10 @@ class Key(NamedTuple):
         return f"…{self.secret[-4:]}" if len(self.secret) >= 16 else "…"  # noqa: PLR2004
 
 
-def advice_on_rejection(key: Key | None) -> str:
-    """What to do when the server does not accept the key, or that none was sent."""
+def advice_on_rejection(key: Key | None, *, no_key: bool) -> str:
+    """What to do when the server does not accept the key, or that none was sent, because of `--no-key` or not."""
+    if no_key:
+        return "no key was sent, because of --no-key"
     if key is None:
         return "no key was sent: see 'qwen-cli key status'"
     if key.source == KEYRING:

@@ -1,5 +1,6 @@
 """What is written for an item: a line, a record, a row of a table, or a file of its own."""
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -14,11 +15,12 @@ from qwen_cli.map.order import Result
 from qwen_cli.map.pace import NotSent
 from qwen_cli.map.table import Table, cells_of
 from qwen_cli.output.terminal import STDOUT, is_terminal
-from qwen_cli.text import encode, visible
+from qwen_cli.text import encode, visible, visible_json
 
 Shown = Callable[[ItemOutcome, str | None], bytes]
 """What is written for an outcome, given the text of its answer; None if there is none."""
 
+_LINE_BREAKS: Final = re.compile(r"\s*[\r\n]\s*|\t")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -27,9 +29,13 @@ def as_text(_found: ItemOutcome, text: str | None) -> bytes:
     return encode(text or "\n")
 
 
-def as_line(_found: ItemOutcome, text: str | None) -> bytes:
-    """The text on one line, escaped as by jq's `@tsv`."""
-    return encode(_for_terminal((text or "").removesuffix("\n").translate(_ESCAPES)) + "\n")
+def as_line(found: ItemOutcome, text: str | None) -> bytes:
+    """The text on one line, escaped as by jq's `@tsv`; JSON that was asked for stays JSON."""
+    text = (text or "").removesuffix("\n")
+    is_json = found.outcome is not None and found.outcome.is_json
+    # A line break in JSON stands between tokens, never in a string.
+    line = _LINE_BREAKS.sub(" ", text) if is_json else text.translate(_ESCAPES)
+    return encode(_for_terminal(line, visible_json if is_json else visible) + "\n")
 
 
 def as_nul_ended(_found: ItemOutcome, text: str | None) -> bytes:
@@ -40,8 +46,8 @@ def as_nul_ended(_found: ItemOutcome, text: str | None) -> bytes:
     return encode(_for_terminal(text) + "\0")
 
 
-def _for_terminal(text: str) -> str:
-    return visible(text) if is_terminal(STDOUT) else text
+def _for_terminal(text: str, escape: Callable[[str], str] = visible) -> str:
+    return escape(text) if is_terminal(STDOUT) else text
 
 
 def as_record(found: ItemOutcome, _text: str | None = None) -> bytes:

@@ -33,7 +33,7 @@ class Tally:
         self._reported[status] += 1
         if self._reported[status] <= _MAX_REPORTED:
             self._notes.report(f"item {number}: {failure}")
-        if self._reported[status] == _MAX_REPORTED:
+        elif self._reported[status] == _MAX_REPORTED + 1:
             self._notes.report(f"further failures with status {status} are counted but not reported")
 
     def summary(self) -> str:

@@ -214,11 +214,6 @@ class RawOutput:
         self._held = data[len(kept) :]
         self._send(kept)
 
-    def end(self) -> None:
-        """Pass on what is held back of what has no end."""
-        held, self._held = self._held, b""
-        self._send(held)
-
     def end_line(self, *, is_last: bool = True) -> None:
         """Pass on what is held back, and end with one newline; nothing where nothing came."""
         if not self._is_empty:

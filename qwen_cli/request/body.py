@@ -115,15 +115,12 @@ def build_fields(options: RequestOptions, *, stream: bool) -> Fields:
     body.update(others)
     if body.get("top_logprobs") is not None and body.get("logprobs") is not True:
         raise InvalidUsage("--top-logprobs needs --logprobs")
-    return Fields(body, words, _droppable(body, words))
-
-
-def _droppable(body: Body, words: str | None) -> Sequence[str]:
-    is_call_demanded = body.get("tool_choice") not in (None, "auto", "none")
-    return [
-        *(["tool_choice"] if is_call_demanded else []),
-        *(["response_format"] if words is not None else []),
-    ]
+    droppable = {
+        "tool_choice": body.get("tool_choice") not in (None, "auto", "none"),
+        "response_format": words is not None,
+        "stream_options": stream and not options.include_usage,  # nobody asked for it, or for what is usual without it
+    }
+    return Fields(body, words, [field for field, may_be_dropped in droppable.items() if may_be_dropped])
 
 
 def without_field(body: Body, field: str) -> Body:
