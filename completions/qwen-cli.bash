@@ -106,6 +106,11 @@ words:content,reasoning,both,calls --show ! --show -r
 ' ;;
     esac
     case $1 in
+        'ask' | 'json') options+='
+- --pretty --no-pretty ! --pretty --no-pretty
+' ;;
+    esac
+    case $1 in
         'ask' | 'cost' | 'check' | 'map' | 'filter') options+='
 text --reask ! --reask
 ' ;;
@@ -165,7 +170,6 @@ text --choice ! --response-format --schema
     case $1 in
         'json') options+='
 - --stream ! --stream --cache --cache-only
-- --pretty --no-pretty ! --pretty --no-pretty
 folder --cache ! --cache --stream
 - --cache-only ! --cache-only --stream
 ' ;;

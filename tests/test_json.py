@@ -77,11 +77,12 @@ def test_pretty_indents_and_leaves_text_readable(qwen: Program, api: ApiServer) 
 
 
 def test_a_terminal_gets_it_indented_by_default(qwen: Program, api: ApiServer) -> None:
-    api.answer(*[reply(completion("Hello."))] * 2)
-    indented = qwen("json", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
+    api.answer(*[reply(completion("Hello."))] * 3)
+    indented = qwen("json", "-q", "hi", terminal=TERMINAL)
     assert b'\r\n      "message": {\r\n' in indented.terminal
-    passed = qwen("json", "--no-pretty", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
-    assert passed.terminal == json.dumps(completion("Hello.")).encode() + b"\r\n"
+    for options, term in ((["--no-pretty"], "xterm"), ([], "dumb")):
+        passed = qwen("json", "-q", *options, "hi", terminal=TERMINAL, env={"TERM": term})
+        assert passed.terminal == json.dumps(completion("Hello.")).encode() + b"\r\n"
 
 
 @pytest.mark.parametrize("flags", [("--pretty",), ("--no-pretty",), ("--stream",)], ids=" ".join)

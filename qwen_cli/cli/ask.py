@@ -10,6 +10,7 @@ def ask(
     common: CommonOptions,
     chat: str | None = None,
     show: ShowOptions,
+    pretty: bool | None = None,
     reask: int = 0,
     allow_incomplete: bool = False,
     usage: bool = False,
@@ -27,10 +28,11 @@ def ask(
             preparing.print_preview(draft, prompt, common, out, conversation)
             return
         with preparing.open_service(common) as service:
-            from qwen_cli.cli.printing import print_outcome
+            from qwen_cli.cli.printing import Rendering, print_outcome
 
             messages = preparing.await_messages(prompt, common.notes, conversation)
+            rendering = Rendering.begin(out, draft.expectation, pretty=pretty)
             outcome = service.keep(service.ask(draft.request(messages), reask=reask, receipt=receipt))
-            print_outcome(outcome, out, show)
+            print_outcome(outcome, out, show, rendering)
             preparing.settle(outcome, common.notes, usage=usage)
             preparing.continue_chat(conversation, messages, outcome)

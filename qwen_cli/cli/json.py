@@ -31,6 +31,6 @@ def json(
                 events = PrintedEvents(out, pretty=bool(pretty), keeps_content=draft.expectation.needs_content)
                 outcome = service.ask(request, watch=events)
             else:
-                body = PrintedBody(out, pretty=out.terminal if pretty is None else pretty)
+                body = PrintedBody(out, pretty=out.is_for_person if pretty is None else pretty)
                 outcome = service.keep(service.ask(request, watch=body))
             preparing.settle(outcome, common.notes, usage=usage)

@@ -153,7 +153,7 @@ OPTIONS: Mapping[str, Any] = {
         "Output",
         json=_option("--json", from_variable=False, help="Print one JSON object"),
         stream=_option("--stream", from_variable=False, help="Print each chunk on a line as it arrives"),
-        pretty=_option("--pretty/--no-pretty", help="Indent the JSON", default="on a terminal"),
+        pretty=_option("--pretty/--no-pretty", help="Render Markdown, or indent JSON", default="on a terminal"),
         show=_option(
             "--show",
             type=types.Choice(("content", "reasoning", "both", "calls")),

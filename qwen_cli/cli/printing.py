@@ -1,15 +1,19 @@
 """Answers on their way to an output: content, reasoning, tool calls, JSON."""
 
 import json
+import os
+from collections.abc import Callable
 from typing import Self
 
 from qwen_cli import json_text
 from qwen_cli.answer.message import Delta
 from qwen_cli.answer.verdict import Expectation
+from qwen_cli.background import Background
 from qwen_cli.cli.option_groups import ShowOptions
 from qwen_cli.exchange import Outcome, Watch
 from qwen_cli.output.result import Output, RawOutput, TextOutput
 from qwen_cli.output.stderr import ReasoningOutput
+from qwen_cli.output.terminal import columns
 from qwen_cli.text import encode, visible, visible_json
 
 
@@ -32,16 +36,49 @@ def _call_lines(outcome: Outcome, show: ShowOptions) -> str:
     return "".join(f"{call.as_json()}\n" for call in outcome.answer.tool_calls)
 
 
-def print_outcome(outcome: Outcome, output: Output, show: ShowOptions) -> None:
+def _load_renderer() -> Callable[..., str]:
+    from qwen_cli.output.markdown import render
+
+    render("```python\n```", width=80, has_colour=True)  # the patterns of a lexer take as long to compile as an answer
+    return render
+
+
+class Rendering:
+    """Renders Markdown; what that needs is imported while the answer is awaited."""
+
+    def __init__(self) -> None:
+        self._render = Background(_load_renderer)
+
+    @classmethod
+    def begin(cls, output: Output, expectation: Expectation, *, pretty: bool | None) -> "Rendering | None":
+        """None where the answer is printed as it is: not for a person, or not written by the model as a text."""
+        is_wanted = output.is_for_person if pretty is None else pretty
+        is_text = expectation.wanted == "content" and not expectation.needs_content
+        return cls() if is_wanted and is_text else None
+
+    def __call__(self, text: str) -> str:
+        """The text rendered, with the same final newlines; as it is if that fails, since it was paid for."""
+        body = text.rstrip("\n")
+        try:
+            rendered = self._render.result()(body, width=columns(), has_colour=not os.environ.get("NO_COLOR"))
+        except Exception:
+            return visible(text)
+        return f"{rendered}{text[len(body) :]}"
+
+
+def print_outcome(outcome: Outcome, output: Output, show: ShowOptions, rendering: Rendering | None = None) -> None:
     """Print a whole answer."""
     if show.both:
         beside = ReasoningOutput()
         beside.write(outcome.answer.reasoning)
         beside.end()
     text = result_text(outcome, show)
+    if rendering and not outcome.answer.tool_calls:
+        text = rendering(text)
+    elif output.terminal:
+        text = visible_json(text) if outcome.is_json else visible(text)
     if text:
-        escape = visible_json if outcome.is_json else visible
-        output.write(encode(escape(text) if output.terminal else text), is_last=True)
+        output.write(encode(text), is_last=True)
 
 
 class PrintedStream(Watch):

@@ -31,6 +31,11 @@ class Output:
         self.terminal = os.isatty(descriptor)
         self._descriptor = descriptor
 
+    @property
+    def is_for_person(self) -> bool:
+        """Whether a person reads it, on a terminal that can do more than print letters."""
+        return self.terminal and os.environ.get("TERM", "dumb") != "dumb"
+
     def write(self, data: bytes, *, is_last: bool = False) -> None:  # noqa: ARG002 -- for a stream with a reader
         """Write all of it; `is_last` says that the result is complete with it."""
         if self._descriptor == STDOUT and sys.stdout is None:

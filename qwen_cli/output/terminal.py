@@ -44,6 +44,15 @@ def can_redraw() -> bool:
     return is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb"
 
 
+def columns() -> int:
+    """How many columns the terminal of the standard streams has."""
+    for descriptor in (STDOUT, STDERR, 0):
+        with suppress(OSError):
+            if width := os.get_terminal_size(descriptor).columns:
+                return width
+    return _WIDTH
+
+
 Writer = Literal["note", "reasoning", "result"]
 
 DIM: Final = "\x1b[2m"
