@@ -97,6 +97,23 @@ def test_every_fault_is_listed(qwen: Program) -> None:
         (["key", "--base-url", "x"], "put it after the command: qwen-cli key set --base-url"),
         (["--verison"], "did you mean --version?"),
         (["key", "status", "now"], "key status takes no arguments (see"),
+        (["ask", "--temp", "1", "hi"], "did you mean --temperature? (see"),
+        (["map", "--max", "1"], "did you mean --max-usd or --max-tokens? (see"),
+        (["ask", "--shcema", "x", "hi"], "did you mean --schema? (see"),
+        (["ask", "--max_tokens", "9", "hi"], "did you mean --max-tokens? (see"),
+        (["ask", "--api-key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
+        (["ask", "--continue", "hi"], "--chat FILE (see"),
+        (["ask", "-c", "hi"], "--chat FILE (see"),
+        (["ask", "--role", "x", "hi"], "did you mean --system? (see"),
+        (["ask", "--no-stream", "hi"], "ask does not stream (see"),
+        (["ask", "--option", "seed", "1"], "did you mean -F KEY=VALUE? (see"),
+        (["ask", "--list-models"], "'qwen-cli models' lists them (see"),
+        (["chat"], "'qwen-cli ask --chat FILE PROMPT' (see"),
+        (["logs", "list"], "--chat FILE keeps a conversation, --save FILE a response (see"),
+        (["run", "llama3", "hi"], "qwen-cli ask -m MODEL PROMPT (see"),
+        (["prompt", "Who are you?"], "did you mean: qwen-cli ask 'Who are you?' (see"),
+        (["mdoels"], "did you mean models? (see"),
+        (["keys"], "did you mean key? (see"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -105,6 +122,11 @@ def test_what_is_mistyped_gets_the_nearest_suggestion(qwen: Program, words: list
     assert (result.status, result.stdout) == (2, b"")
     assert suggestion in result.message
     assert "--help'" in result.message
+
+
+@pytest.mark.parametrize("flag", ["--no", "--xyz", "--color", "--tempo-rature", "--s", "--histoty"])
+def test_what_nobody_can_have_meant_gets_no_suggestion(qwen: Program, flag: str) -> None:
+    assert qwen.call("ask", flag, "hi").message == f"no such option: {flag} (see 'qwen-cli ask --help')"
 
 
 @pytest.mark.parametrize("words", [["ask", "hi", "--model"], ["ask", "-m"]], ids=" ".join)

@@ -1,29 +1,64 @@
-"""Usage errors: one line that says what was wrong, and what was probably meant."""
+"""Usage errors: one line that says what was wrong, and what was meant, where that is likely."""
 
 import shlex
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import click
 
 from qwen_cli.cli.option_types import source_of
 from qwen_cli.cli.options import NOT_TAKEN, OPTIONS
 
+_CONVERSATION: Final = "a conversation continues with --chat FILE"
+_OPTIONS_OF_PEERS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("--api-key", "--key", "--token"), "a key is never an option: store it with 'qwen-cli key set'"),
+    **dict.fromkeys(("--continue", "-c", "--cid", "--session", "--repl", "--interactive"), _CONVERSATION),
+    **dict.fromkeys(("--list-models", "--models"), "'qwen-cli models' lists them"),
+    **dict.fromkeys(("--host", "--url", "--api-base", "--endpoint"), "did you mean --base-url?"),
+    **dict.fromkeys(("--attachment", "--attach", "-a"), "did you mean --image, or --file for text?"),
+    **dict.fromkeys(("--extract", "--extract-last"), "did you mean --code?"),
+    **dict.fromkeys(("--role", "--system-prompt", "--instructions"), "did you mean --system?"),
+    **dict.fromkeys(("--think", "--thinking"), "did you mean --reasoning-effort?"),
+    **dict.fromkeys(("--markdown", "--md"), "did you mean --pretty?"),
+    "--no-stream": "ask does not stream",
+    "--option": "did you mean -F KEY=VALUE?",
+    "--format": "did you mean --response-format?",
+    "--prompt": "the prompt is given without an option",
+    "--raw": "did you mean 'qwen-cli json'?",
+}
+"""What other programs of this kind call an option, and what it is here."""
+
+_COMMANDS_OF_PEERS: Final[Mapping[str, str]] = {
+    "chat": "a conversation continues with 'qwen-cli ask --chat FILE PROMPT'",
+    "logs": "nothing is logged: --chat FILE keeps a conversation, --save FILE a response",
+    "run": "the model is an option: qwen-cli ask -m MODEL PROMPT",
+    **dict.fromkeys(("list", "ls"), "'qwen-cli models' lists the models"),
+    **dict.fromkeys(("config", "login", "auth"), "'qwen-cli key set' stores the key, and variables hold the options"),
+    "serve": "'qwen-cli sandbox' serves a stand-in for the API, but no model",
+}
+"""The same for commands. `prompt` is that of all prompts."""
+
+_MOST_SUGGESTED: Final = 3
+
 
 def no_such_command(words: list[str], known: list[str], context: click.Context) -> click.UsageError:
-    name = words[0]
-    close = get_close_matches(name, known, n=1)
-    is_prose = len(name.split()) > 1 or (not close and words[1:] not in ([], ["--help"]))
-    if context.parent is None and is_prose:
-        suggestion = shlex.join(["qwen-cli", "ask", *words])
-        return click.UsageError(f"no such command; did you mean: {suggestion}", context)
+    """The error about a command that does not exist, or a prompt without one."""
+    name, *rest = words
+    is_program = context.parent is None
+    close = similar(name, known)
+    if is_program and name in _COMMANDS_OF_PEERS:
+        return click.UsageError(f"no such command: {name}; {_COMMANDS_OF_PEERS[name]}", context)
+    is_prose = len(name.split()) > 1 or (not close and rest not in ([], ["--help"]))
+    if is_program and is_prose:
+        prompt = rest if name == "prompt" else words
+        return click.UsageError(f"no such command; did you mean: {shlex.join(['qwen-cli', 'ask', *prompt])}", context)
     if f"--{name}" in _flags(context.command.get_params(context)):
         hint = f"did you mean --{name}?"
     elif close:
-        hint = f"did you mean {close[0]}?"
+        hint = f"did you mean {' or '.join(close)}?"
     else:
         hint = f"the commands are {', '.join(known)}"
-        if context.parent is None and words[1:] != ["--help"]:
+        if is_program and rest != ["--help"]:
             hint += f"; to use it as a prompt: {shlex.join(['qwen-cli', 'ask', name])}"
     return click.UsageError(f"no such command: {name}; {hint}", context)
 
@@ -63,8 +98,26 @@ def suggestion(name: str, arguments: list[str], context: click.Context) -> str:
         return f"did you mean '{program.command_path} {name}'?"
     if isinstance(context.command, click.Group) and (owner := _command_with(name, context.command, context)):
         return f"put it after the command: {context.command_path} {owner} {name}"
-    close = get_close_matches(name, [flag for flag in _flags(parameters) if flag.startswith("--")], n=1)
-    return f"did you mean {close[0]}?" if close else ""
+    close = similar(name.replace("_", "-"), [flag for flag in _flags(parameters) if flag.startswith("--")])
+    return _OPTIONS_OF_PEERS.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
+
+
+def similar(name: str, known: Sequence[str]) -> Sequence[str]:
+    """Those that the name is one slip of the finger away from, or else the beginning of; none if those are too many."""
+    slips = [each for each in known if each == name or _is_one_slip(name, each)]
+    beginning = [each for each in known if len(name.lstrip("-")) > 1 and each.startswith(name)]
+    found = slips or beginning
+    return found if len(found) <= _MOST_SUGGESTED else []
+
+
+def _is_one_slip(one: str, other: str) -> bool:
+    """Whether a letter is missing, too many, wrong, or in the place of its neighbour."""
+    short, long = sorted((one, other), key=len)
+    start = next((place for place, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
+    rest, longer = short[start:], long[start:]
+    if len(short) < len(long):
+        return rest == longer[1:]
+    return rest[1:] == longer[1:] or (rest[:2] == longer[1::-1] and rest[2:] == longer[2:])
 
 
 def _command_with(flag: str, group: click.Group, context: click.Context) -> str | None:
