@@ -44,7 +44,15 @@ Stream = Literal["stdin", "stdout", "stderr"]
 TERMINAL: tuple[Stream, ...] = ("stdin", "stdout", "stderr")
 """All three streams on the terminal, as when a person types the command."""
 
+READERS = [("ask",), ("json", "--stream")]
+"""A command line that reads a whole response, and one that reads a stream: the others read as they do."""
+
 Input = bytes | str | int | IO[bytes] | None
+
+
+def is_streamed(arguments: tuple[str, ...]) -> bool:
+    """Whether that command line asks for a stream."""
+    return arguments[0] == "stream" or "--stream" in arguments
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.api_server import FIN, ApiServer, events, head, reply, stream
-from tests.bodies import Json, chunk, chunks, completion, event
+from tests.bodies import chunk, chunks, completion, event
 from tests.program import TERMINAL, Program
 
 
@@ -135,27 +135,6 @@ def test_stream_and_pretty_indent_the_chunks(qwen: Program, api: ApiServer) -> N
     assert '\n  "choices"' in result.text
 
 
-@pytest.mark.parametrize("streaming", [False, True], ids=["as a body", "as a stream"])
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [("{}", 0), ("[]", 9), ("Sure!", 9), ('{"a": NaN}', 9)],
-)
-def test_a_json_format_is_held_against_the_content(
-    qwen: Program, api: ApiServer, content: str, status: int, streaming: bool
-) -> None:
-    api.answer(events(chunks(content)) if streaming else reply(completion(content)))
-    result = qwen.call("json", *(["--stream"] if streaming else []), "--response-format", "json_object", "hi")
-    assert result.status == status
-    assert content in "".join(found_content(json.loads(line)) for line in result.text.splitlines())
-    if status:
-        assert "json_object was requested" in result.message
-
-
-def found_content(document: Json) -> str:
-    """The content of a body or a chunk."""
-    return "".join(choice.get("message", choice.get("delta"))["content"] or "" for choice in document["choices"])
-
-
 def test_a_file_is_replaced_by_the_whole_body_only(qwen: Program, api: ApiServer) -> None:
     qwen.file("body.json", "old")
     body = body_of("Hello.")
@@ -164,13 +143,6 @@ def test_a_file_is_replaced_by_the_whole_body_only(qwen: Program, api: ApiServer
     assert (result.status, result.stdout, qwen.files()) == (0, b"", {"body.json": body + b"\n"})
     result = qwen("json", "-o", "body.json", "hi")
     assert (result.status, qwen.files()) == (6, {"body.json": body + b"\n"})
-
-
-def test_usage_is_printed_beside_the_body(qwen: Program, api: ApiServer) -> None:
-    api.answer(reply(completion("Hello.")))
-    result = qwen("json", "--usage", "hi")
-    assert (result.status, json.loads(result.stdout)) == (0, completion("Hello."))
-    assert result.message == "11 prompt + 42 completion (30 reasoning) = 53 tokens, 0.00013 USD"
 
 
 def test_a_long_content_is_judged_without_being_kept(qwen: Program, api: ApiServer) -> None:

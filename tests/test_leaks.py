@@ -12,28 +12,9 @@ import pytest
 
 from tests.api_server import EVENT_STREAM, SILENCE, ApiServer, Reply, Request, Step, events, head, http_chunk, reply
 from tests.bodies import Json, chunk, chunks, completion, error, event, tool_call
+from tests.control_characters import EVERYTHING, obeyed
 from tests.keyring_daemon import Keyring
 from tests.program import KEY, TERMINAL, Program, wait_until
-
-EVERYTHING = (
-    "\x1b]52;c;ZXZpbA==\x07"  # OSC 52, which sets the clipboard
-    "\x1b]8;;https://evil.invalid\x1b\\click\x1b]8;;\x1b\\"  # OSC 8, which makes links
-    "\x1b[2J\x1b[H"  # CSI, which clears the screen
-    "\x1b[8mhidden"  # SGR, which hides text
-    "\x9b2J\x9d52;c;ZXZpbA==\x9c"  # C1 control sequences
-    "\x1bP$q\x1b\\\x90+q\x9c"  # DCS
-    "safe\revil\x08\x08\x7f"
-    "\x07\x00\x0c\x0b"
-    "\u202egpj.exe\u202c\u2066x\u2069\u200f\u061c"  # bidirectional overrides and isolates
-    "one\u2028two\u2029three\u0085four"
-)
-OBEYED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
-"""What a terminal would obey; a line ends with CR LF there."""
-
-
-def obeyed(shown: bytes) -> list[str]:
-    """The characters that a terminal would obey."""
-    return OBEYED.findall(shown.decode())
 
 
 def test_on_a_terminal_nothing_of_an_answer_is_obeyed(qwen: Program, api: ApiServer) -> None:
@@ -152,19 +133,6 @@ def test_on_a_terminal_a_request_that_is_shown_is_not_obeyed(qwen: Program, flag
     assert result.status == 0
     assert obeyed(result.terminal) == []
     assert b"evil.invalid" in result.terminal
-
-
-def test_model_names_of_the_account_report_stay_on_their_lines(qwen: Program, api: ApiServer) -> None:
-    rows = [{"model": "fine", "spend": 1, "requests": 2}, {"model": "a\tb\nc" + EVERYTHING, "spend": 2, "requests": 1}]
-    report = {"spend": 3, "requests": 3, "models": rows, "by_model": rows, "data": rows, "groups": rows}
-    api.answer(*[reply(report)] * 2)
-    piped, shown = qwen("cost", "--period", "7d"), qwen("cost", "--period", "7d", terminal=["stdout"])
-    assert (piped.status, shown.status) == (0, 0)
-    assert obeyed(piped.stdout) == obeyed(shown.terminal) == []
-    assert all(line.count("\t") == 1 for line in piped.text.splitlines())
-    assert [line.split() for line in shown.terminal.decode().split("\r\n")] == [
-        line.split() for line in piped.text.split("\n")
-    ]
 
 
 # The key.
@@ -293,6 +261,7 @@ def test_a_request_id_that_is_one_is_sent(qwen: Program, api: ApiServer) -> None
 
 # The keyring.
 
+
 STORED = "sk-stored-NEVER-PRINT-ME-55d1e0aa"
 WITHOUT = {"AIMLAPI_API_KEY": None}
 
@@ -354,6 +323,7 @@ def test_a_response_without_end_stops_at_the_stated_limit(qwen: Program, api: Ap
 
 
 MANY = "x" * 100_000
+
 FLOODS: list[tuple[str, str, bytes]] = [
     ("an event of lines without end", "stream", b"data: " + MANY.encode() + b"\n"),
     ("a field without end", "json --stream", b"x" * 100_000),

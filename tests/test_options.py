@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import click
 import pytest
 
-from qwen_cli.cli.commands import COMMANDS, build, run_command
+from qwen_cli.cli.commands import COMMANDS, run_command
 from qwen_cli.cli.options import EXCLUSIVE, variable
 from qwen_cli.errors import InvalidUsage
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
+from tests.declared import options
 from tests.program import KEY, Program
 
 ASKING = ("ask", "stream", "json", "cost")
@@ -28,18 +29,6 @@ COMMAND_LINE_ONLY = {
     "--choice",
 }
 """What says which job is done, not how: a variable of it would change the meaning of every call."""
-
-
-def options(command: str) -> list[click.Option]:
-    """The options of a command, its `--help` included; `key set` is one of a group."""
-    group: click.Command = build()
-    context = click.Context(group, info_name="qwen-cli")
-    for word in command.split():
-        assert isinstance(group, click.Group)
-        found = group.get_command(context, word)
-        assert found is not None
-        group, context = found, click.Context(found, context, info_name=word)
-    return [parameter for parameter in group.get_params(context) if isinstance(parameter, click.Option)]
 
 
 def long_flag(option: click.Option) -> str | None:
@@ -181,7 +170,7 @@ def test_a_variable_that_is_none_is_named(loopback: pytest.MonkeyPatch, flag: st
 
 @pytest.mark.parametrize("command", [*ASKING, "key set", "key status", "key delete", "sandbox"])
 def test_every_option_has_its_variable(command: str) -> None:
-    for option in options(command):
+    for option in options(*command.split()):
         flag = long_flag(option)
         if flag is None:
             assert not variables(option)
@@ -213,6 +202,7 @@ SET = {
     "QWEN_CLI_SYSTEM": "Be brief.",
     "QWEN_CLI_DRY_RUN": "1",
 }
+
 SENT = {
     "model": "another",
     "stream": False,
@@ -378,7 +368,7 @@ def test_what_is_not_understood_is_reported_in_one_line_with_a_hint(
 
 def test_the_key_is_never_an_option() -> None:
     for command in (*ASKING, "key set", "key status", "key delete", "sandbox"):
-        flags = [flag for option in options(command) if not option.is_flag for flag in option.opts]
+        flags = [flag for option in options(*command.split()) if not option.is_flag for flag in option.opts]
         assert not [flag for flag in flags if "key" in flag.lower()]
 
 
@@ -387,7 +377,7 @@ class TestHelp:
     def test_of_a_command_lists_every_option_and_goes_to_standard_output(self, qwen: Program, command: str) -> None:
         result = qwen.call(*command.split(), "--help")
         assert (result.status, result.stderr) == (0, "")
-        for option in options(command):
+        for option in options(*command.split()):
             flag = max(option.opts, key=len)
             assert (f"--[no-]{flag.removeprefix('--')} " if option.secondary_opts else flag) in result.text
 

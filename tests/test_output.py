@@ -234,22 +234,6 @@ class TestSpinner:
         assert slow.requests
 
 
-class TestReasoningOnTheTerminal:
-    """With `--show both` it is dim, unless colours are not wanted."""
-
-    @pytest.mark.parametrize(
-        ("env", "dim"),
-        [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
-        ids=["colours", "an empty NO_COLOR", "NO_COLOR", "a dumb terminal"],
-    )
-    def test_is_dim_where_colours_are_wanted(
-        self, qwen: Program, api: ApiServer, env: dict[str, str | None], dim: bool
-    ) -> None:
-        api.answer(reply(completion("Hello.", reasoning="Hm.")))
-        shown = qwen("ask", "--show", "both", "-q", "hi", terminal=TERMINAL, env=env).terminal
-        assert shown == (b"\x1b[2mHm.\x1b[0m\r\nHello.\r\n" if dim else b"Hm.\r\nHello.\r\n")
-
-
 def test_quiet_leaves_out_notes_but_not_what_was_asked_for(qwen: Program, api: ApiServer) -> None:
     body = completion("Half", finish_reason="length")
     api.answer(*[reply(body)] * 3)

@@ -32,16 +32,16 @@ def ask(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Result:
     return qwen("ask", *args, **options) if options else qwen.call("ask", *args)
 
 
-def messages(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
+def messages_of(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
     """The messages of the request that those arguments make."""
     result = ask(qwen, "--dry-run", *args, **options)
     assert (result.status, result.stderr) == (0, "")
     return json.loads(result.text)["messages"]
 
 
-def prompt(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
+def user_message(qwen: Program, *args: str | Path, **options: Unpack[Options]) -> Any:
     """The content of the only message, the user's."""
-    (message,) = messages(qwen, *args, **options)
+    (message,) = messages_of(qwen, *args, **options)
     assert message["role"] == "user"
     return message["content"]
 
@@ -56,37 +56,38 @@ def refused(qwen: Program, status: int, *args: str | Path, **options: Unpack[Opt
 
 class TestOrder:
     def test_words_are_joined_by_single_spaces(self, qwen: Program) -> None:
-        assert prompt(qwen, "Why", "is  the", "sky", "blue?") == "Why is  the sky blue?"
+        assert user_message(qwen, "Why", "is  the", "sky", "blue?") == "Why is  the sky blue?"
 
     def test_files_come_first_then_standard_input_then_words(self, qwen: Program) -> None:
         qwen.file("a.txt", "A\n")
         qwen.file("b.txt", "B\n")
         arguments = ("-f", "a.txt", "Compare", "--file", "b.txt", "them")
-        assert prompt(qwen, *arguments, input="piped\n") == "A\n\nB\n\npiped\n\nCompare them"
+        assert user_message(qwen, *arguments, input="piped\n") == "A\n\nB\n\npiped\n\nCompare them"
 
     def test_a_dash_stands_for_standard_input_at_that_very_place(self, qwen: Program) -> None:
         assert (
-            prompt(qwen, "Translate:", "-", "into", "French", input="hello\n") == "Translate:\n\nhello\n\ninto French"
+            user_message(qwen, "Translate:", "-", "into", "French", input="hello\n")
+            == "Translate:\n\nhello\n\ninto French"
         )
 
     def test_a_dash_may_stand_among_the_files_too(self, qwen: Program) -> None:
         qwen.file("a.txt", "A")
         qwen.file("b.txt", "B")
-        assert prompt(qwen, "-f", "a.txt", "-f", "-", "-f", "b.txt", "?", input="in") == "A\n\nin\n\nB\n\n?"
+        assert user_message(qwen, "-f", "a.txt", "-f", "-", "-f", "b.txt", "?", input="in") == "A\n\nin\n\nB\n\n?"
 
     def test_standard_input_can_be_asked_for_only_once(self, qwen: Program) -> None:
         assert "only once" in refused(qwen, 2, "-", "and", "-", input="x")
 
     def test_empty_pieces_leave_no_blank_lines(self, qwen: Program) -> None:
         qwen.file("empty")
-        assert prompt(qwen, "-q", "-f", "empty", "hi", input="") == "hi"
+        assert user_message(qwen, "-q", "-f", "empty", "hi", input="") == "hi"
 
     def test_words_that_look_like_flags_follow_two_dashes(self, qwen: Program) -> None:
-        assert prompt(qwen, "--", "--max-tokens", "-n", "--") == "--max-tokens -n --"
+        assert user_message(qwen, "--", "--max-tokens", "-n", "--") == "--max-tokens -n --"
 
     def test_words_are_never_interpreted(self, qwen: Program) -> None:
         qwen.file("a.txt", "A")
-        assert prompt(qwen, "@a.txt", "$HOME", "\\n", "%s", "{}") == "@a.txt $HOME \\n %s {}"
+        assert user_message(qwen, "@a.txt", "$HOME", "\\n", "%s", "{}") == "@a.txt $HOME \\n %s {}"
 
 
 class TestFinalNewline:
@@ -103,24 +104,24 @@ class TestFinalNewline:
     )
     def test_one_is_dropped_and_nothing_else_is_touched(self, qwen: Program, content: str, kept: str) -> None:
         qwen.file("a.txt", content)
-        assert prompt(qwen, "-f", "a.txt") == kept
+        assert user_message(qwen, "-f", "a.txt") == kept
 
     def test_the_same_of_standard_input(self, qwen: Program) -> None:
-        assert prompt(qwen, input="a\n\n") == "a\n"
+        assert user_message(qwen, input="a\n\n") == "a\n"
         with qwen.file("a.txt", "\ufeffa\r\n").open("rb") as file:
-            assert prompt(qwen, input=file) == "\ufeffa\r"
+            assert user_message(qwen, input=file) == "\ufeffa\r"
 
 
 class TestStandardInput:
     def test_no_stdin_leaves_it_alone(self, qwen: Program) -> None:
-        assert prompt(qwen, "--no-stdin", "hi", input="piped") == "hi"
+        assert user_message(qwen, "--no-stdin", "hi", input="piped") == "hi"
 
     def test_a_device_is_not_read(self, qwen: Program) -> None:
         with Path("/dev/zero").open("rb") as zero:
-            assert prompt(qwen, "hi", input=zero) == "hi"
+            assert user_message(qwen, "hi", input=zero) == "hi"
 
     def test_a_closed_one_is_empty(self, qwen: Program) -> None:
-        assert prompt(qwen, "hi", script='exec "$@" <&-') == "hi"
+        assert user_message(qwen, "hi", script='exec "$@" <&-') == "hi"
 
 
 class TestNothingToAsk:
@@ -199,14 +200,14 @@ class TestNoText:
 
 class TestSystem:
     def test_comes_first(self, qwen: Program) -> None:
-        assert messages(qwen, "-s", "Be brief.", "hi") == [
+        assert messages_of(qwen, "-s", "Be brief.", "hi") == [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "hi"},
         ]
 
     def test_comes_from_a_file_without_its_final_newline(self, qwen: Program) -> None:
         qwen.file("system.txt", "Be brief.\n\n")
-        assert messages(qwen, "--system-file", "system.txt", "hi")[0] == {"role": "system", "content": "Be brief.\n"}
+        assert messages_of(qwen, "--system-file", "system.txt", "hi")[0] == {"role": "system", "content": "Be brief.\n"}
 
     def test_comes_once(self, qwen: Program) -> None:
         qwen.file("system.txt", "Be brief.")
@@ -221,7 +222,7 @@ class TestMessages:
     ]
 
     def test_come_before_the_new_message_and_after_the_system_message(self, qwen: Program) -> None:
-        found = messages(qwen, "--messages", json.dumps(self.EARLIER), "-s", "Be brief.", "And of Spain?")
+        found = messages_of(qwen, "--messages", json.dumps(self.EARLIER), "-s", "Be brief.", "And of Spain?")
         assert found == [
             {"role": "system", "content": "Be brief."},
             *self.EARLIER,
@@ -230,7 +231,7 @@ class TestMessages:
 
     def test_may_come_from_a_file_and_without_a_new_message(self, qwen: Program) -> None:
         qwen.file("talk.json", json.dumps(self.EARLIER, indent=2))
-        assert messages(qwen, "--messages", "@talk.json") == self.EARLIER
+        assert messages_of(qwen, "--messages", "@talk.json") == self.EARLIER
 
     @pytest.mark.parametrize(
         ("value", "status"),
@@ -246,20 +247,20 @@ class TestImages:
     @pytest.mark.parametrize(("kind", "content"), IMAGES)
     def test_a_file_is_recognised_by_its_content(self, qwen: Program, kind: str, content: bytes) -> None:
         qwen.file("picture.txt", content)
-        text, image = prompt(qwen, "-i", "picture.txt", "What is this?")
+        text, image = user_message(qwen, "-i", "picture.txt", "What is this?")
         assert text == {"type": "text", "text": "What is this?"}
         encoded = base64.b64encode(content).decode()
         assert image == {"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{encoded}"}}
 
     def test_urls_pass_as_they_are_in_the_order_given_with_their_detail(self, qwen: Program) -> None:
         url = "https://example.org/a%20b.png?size=1&x=é"
-        parts = prompt(qwen, "-i", url, "--image", GIF_URI, "--image-detail", "low", "Compare")
+        parts = user_message(qwen, "-i", url, "--image", GIF_URI, "--image-detail", "low", "Compare")
         assert parts[1:] == [
             {"type": "image_url", "image_url": {"url": each, "detail": "low"}} for each in (url, GIF_URI)
         ]
 
     def test_an_image_alone_is_a_prompt(self, qwen: Program) -> None:
-        assert prompt(qwen, "-i", GIF_URI) == [{"type": "image_url", "image_url": {"url": GIF_URI}}]
+        assert user_message(qwen, "-i", GIF_URI) == [{"type": "image_url", "image_url": {"url": GIF_URI}}]
 
     @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<svg/>", b"RIFF\0\0\0\0WAVE", b"\x89PNG", b"BM\0\0"])
     def test_a_file_that_is_none_ends_with_7_whatever_its_name(self, qwen: Program, content: bytes) -> None:
@@ -280,10 +281,11 @@ class TestImages:
 def test_a_megabyte_of_text_arrives_whole(qwen: Program) -> None:
     text = "żółw\u2028" * 150_000
     qwen.file("big.txt", text)
-    assert prompt(qwen, "-f", "big.txt", "?", input=text) == f"{text}\n\n{text}\n\n?"
+    assert user_message(qwen, "-f", "big.txt", "?", input=text) == f"{text}\n\n{text}\n\n?"
 
 
 # The decisions, without a process
+
 
 WORDS = st.lists(st.sampled_from(["-", "a", "b c", "--", ""]), max_size=8)
 

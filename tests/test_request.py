@@ -2,37 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
 from qwen_cli.endpoint import parse_endpoint
-from qwen_cli.request.body import named_schema
 from qwen_cli.request.curl import as_curl, as_json
 from tests.api_server import SILENCE, ApiServer, events, reply
 from tests.bodies import Json, chunks, completion
+from tests.dry_run import body_of
 from tests.program import KEY, TERMINAL, Program, require_tool
 
 WEATHER: Json = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 ANSWER_SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}}
 CHOICE: Json = {"type": "function", "function": {"name": "none"}}
 JSON_SCHEMA: Json = {"type": "json_schema", "json_schema": {"name": "answer", "schema": ANSWER_SCHEMA}}
-
-
-def body(qwen: Program, *args: str | Path) -> Any:
-    """The request body that those arguments make."""
-    result = qwen.call("ask", "--dry-run", "-n", "hi", *args)
-    assert (result.status, result.stderr) == (0, "")
-    return json.loads(result.text)
-
-
-def fields(qwen: Program, *args: str | Path) -> Any:
-    """The fields of the body beside the model and the messages."""
-    sent = body(qwen, *args)
-    return {name: value for name, value in sent.items() if name not in ("model", "messages", "stream")}
-
 
 FIELDS = [
     (("-m", "another"), {"model": "another"}),
@@ -93,7 +78,10 @@ def desk(qwen: Program) -> Program:
 @pytest.mark.parametrize(("arguments", "sent"), FIELDS, ids=[" ".join(arguments) for arguments, _ in FIELDS])
 def test_a_flag_sends_its_field_and_nothing_else(desk: Program, arguments: tuple[str, ...], sent: Json) -> None:
     messages = [{"role": "user", "content": "hi"}]
-    assert body(desk, *arguments) == {"model": "alibaba/qwen3.6-35b-a3b", "messages": messages, "stream": False} | sent
+    assert (
+        body_of(desk, "-n", "hi", *arguments)
+        == {"model": "alibaba/qwen3.6-35b-a3b", "messages": messages, "stream": False} | sent
+    )
 
 
 def test_flags_together_send_all_their_fields_from_a_process_too(desk: Program, api: ApiServer) -> None:
@@ -116,44 +104,6 @@ def test_what_dry_run_shows_is_what_is_sent(qwen: Program, api: ApiServer, comma
     api.answer(events(chunks("Hello.")) if command == "stream" else reply(completion("Hello.")))
     assert qwen(*arguments).status == 0
     assert shown.stdout == api.request.body + b"\n"
-
-
-class TestSchema:
-    def test_asks_for_json_that_fits_it_strictly(self, qwen: Program) -> None:
-        qwen.file("weather report.v2.json", json.dumps(ANSWER_SCHEMA))
-        wanted = {"name": "weather_report", "schema": ANSWER_SCHEMA, "strict": True}
-        assert fields(qwen, "--schema", "weather report.v2.json") == {
-            "response_format": {"type": "json_schema", "json_schema": wanted}
-        }
-
-    def test_is_named_after_its_title(self, qwen: Program) -> None:
-        qwen.file("a.json", json.dumps({"title": "Weather, in °C", **ANSWER_SCHEMA}))
-        sent = fields(qwen, "--schema", "a.json")["response_format"]["json_schema"]
-        assert sent["name"] == "Weather_in_C"
-
-    @pytest.mark.parametrize("content", ["[]", '"x"', "{", ""])
-    def test_a_file_that_holds_none_ends_with_7(self, qwen: Program, api: ApiServer, content: str) -> None:
-        qwen.file("a.json", content)
-        result = qwen.call("ask", "--schema", "a.json", "hi")
-        assert result.status == 7
-        assert result.message.startswith("a.json is not")
-        assert not api.requests
-
-    def test_an_answer_that_is_no_json_ends_with_9(self, qwen: Program, api: ApiServer) -> None:
-        qwen.file("a.json", json.dumps(ANSWER_SCHEMA))
-        api.answer(reply(completion("Sure!")), reply(completion('{"n": 1}')))
-        result = qwen.call("ask", "--schema", "a.json", "hi")
-        assert (result.status, result.text) == (9, "Sure!\n")
-        assert "json_schema was requested" in result.message
-        assert qwen.call("ask", "--schema", "a.json", "hi").status == 0
-
-
-@given(st.text(), st.text(st.characters(exclude_characters="/\0"), min_size=1))
-def test_the_name_of_a_schema_is_one_that_the_api_takes(title: str, path: str) -> None:
-    name = named_schema({"title": title}, path).name
-    assert 1 <= len(name) <= 64
-    assert name.isascii()
-    assert all(character.isalnum() or character in "_-" for character in name)
 
 
 @pytest.mark.parametrize("flag", ["model", "messages", "stream"])

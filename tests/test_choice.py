@@ -1,0 +1,31 @@
+"""`--choice`: one of a few answers, printed exactly."""
+
+import pytest
+
+from tests.api_server import ApiServer, events, reply
+from tests.bodies import chunks, completion
+from tests.program import Program
+
+
+@pytest.mark.parametrize("content", ['{"choice": "ham"}', "ham", ' "ham".\n', "'ham'", "Ham"])
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_the_choice_is_printed_exactly(qwen: Program, api: ApiServer, command: str, content: str) -> None:
+    api.answer(events(chunks(content)) if command == "stream" else reply(completion(content)))
+    result = qwen.call(command, "--choice", "spam", "--choice", "ham", "hi")
+    assert (result.status, result.text) == (0, "ham\n")
+
+
+def test_no_choice_is_9_and_prints_nothing(qwen: Program, api: ApiServer) -> None:
+    qwen.file("out", "old")
+    api.answer(reply(completion("eggs or ham")))
+    result = qwen("ask", "--choice", "spam", "--choice", "ham", "-o", "out", "hi")
+    assert (result.status, result.stdout, qwen.files()["out"]) == (9, b"", b"old")
+    assert "spam, ham" in result.message
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--choice=a"], ["--choice=a", "--choice=a"], ["--choice=a", "--choice=b", "-x"], ["--choice=a", "--choice= "]],
+)
+def test_choices_that_are_none_are_2(qwen: Program, flags: list[str]) -> None:
+    assert qwen.call("ask", *flags, "hi").status == 2

@@ -1,0 +1,80 @@
+"""Reasoning, wherever it stands in a response, is printed where it is asked for and nowhere else."""
+
+import threading
+
+import pytest
+
+from tests.api_server import ApiServer, events, reply, stream
+from tests.bodies import chunk, chunks, completion, event
+from tests.program import TERMINAL, Program
+
+
+@pytest.mark.parametrize("flags", [("-r",), ("--show", "reasoning")], ids=" ".join)
+def test_prints_the_reasoning_instead_when_asked(qwen: Program, api: ApiServer, flags: tuple[str, ...]) -> None:
+    api.answer(reply(completion("Hello.", reasoning="They greet me.\n")))
+    result = qwen("ask", *flags, "hi")
+    assert (result.status, result.text, result.stderr) == (0, "They greet me.\n", "")
+
+
+def test_shows_both_each_on_its_own_stream(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.", reasoning="They\ngreet me.")))
+    result = qwen("ask", "--show", "both", "hi")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "They\ngreet me.\n")
+
+
+def test_an_answer_without_reasoning_is_not_whole_when_reasoning_is_wanted(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "-r", "hi")
+    assert (result.status, result.text) == (8, "")
+    assert result.message == "the answer has no reasoning"
+
+
+def test_reasoning_beside_the_content_is_shown_as_it_arrives(qwen: Program, api: ApiServer) -> None:
+    seen = threading.Event()
+    thought = event(chunk(delta={"reasoning_content": "Thinking"}))
+    api.answer(stream(thought, seen, *map(event, chunks("Hello."))))
+    with qwen.start("stream", "--show", "both", "hi") as running:
+        running.wait_for(b"Thinking", "stderr")
+        seen.set()
+        result = running.finish()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Thinking\n")
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+def test_reasoning_in_a_field_of_another_name_is_reasoning(qwen: Program, api: ApiServer, command: str) -> None:
+    body = completion("91.")
+    body["choices"][0]["message"] = {"content": "91.", "reasoning": "7 times 13"}
+    pieces = [chunk(choices=[{"delta": {"reasoning": piece}}]) for piece in ("7 times", " 13")]
+    answer = events([*pieces, *chunks("91.")]) if command == "stream" else reply(body)
+    api.answer(answer, answer)
+    assert qwen(command, "-r", "hi").text == "7 times 13\n"
+    result = qwen(command, "--show", "both", "hi")
+    assert (result.status, result.text, result.stderr) == (0, "91.\n", "7 times 13\n")
+
+
+def test_reasoning_that_comes_under_both_names_comes_once(qwen: Program, api: ApiServer) -> None:
+    api.answer(events([chunk(delta={"reasoning_content": "Hm", "reasoning": "Hm"}), *chunks("Yes.")]))
+    assert qwen("stream", "-r", "hi").text == "Hm\n"
+
+
+def test_a_member_reasoning_that_is_no_text_is_something_else(qwen: Program, api: ApiServer) -> None:
+    body = completion("Hello.")
+    body["choices"][0]["message"]["reasoning"] = {"effort": "low"}
+    api.answer(reply(body))
+    assert qwen("ask", "hi").status == 0
+
+
+class TestReasoningOnTheTerminal:
+    """With `--show both` it is dim, unless colours are not wanted."""
+
+    @pytest.mark.parametrize(
+        ("env", "dim"),
+        [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+        ids=["colours", "an empty NO_COLOR", "NO_COLOR", "a dumb terminal"],
+    )
+    def test_is_dim_where_colours_are_wanted(
+        self, qwen: Program, api: ApiServer, env: dict[str, str | None], dim: bool
+    ) -> None:
+        api.answer(reply(completion("Hello.", reasoning="Hm.")))
+        shown = qwen("ask", "--show", "both", "-q", "hi", terminal=TERMINAL, env=env).terminal
+        assert shown == (b"\x1b[2mHm.\x1b[0m\r\nHello.\r\n" if dim else b"Hm.\r\nHello.\r\n")
