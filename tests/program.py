@@ -47,12 +47,23 @@ TERMINAL: tuple[Stream, ...] = ("stdin", "stdout", "stderr")
 READERS = [("ask",), ("json", "--stream")]
 """A command line that reads a whole response, and one that reads a stream: the others read as they do."""
 
+LARGE = "0123456789abcde\n" * (1 << 20)
+"""16 MiB: more input than the buffers of the system hold."""
+
+ERASED = "\r\x1b[2K"
+"""What takes away the line that is drawn on a terminal."""
+
 Input = bytes | str | int | IO[bytes] | None
 
 
 def is_streamed(arguments: tuple[str, ...]) -> bool:
     """Whether that command line asks for a stream."""
     return arguments[0] == "stream" or "--stream" in arguments
+
+
+def lines_of(terminal: bytes) -> list[str]:
+    """What a person sees in the end: each line without what was erased from it."""
+    return [line.rpartition(ERASED)[2] for line in terminal.decode().split("\r\n")]
 
 
 @dataclass(frozen=True)

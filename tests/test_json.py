@@ -84,21 +84,6 @@ def test_a_terminal_gets_it_indented_by_default(qwen: Program, api: ApiServer) -
     assert passed.terminal == json.dumps(completion("Hello.")).encode() + b"\r\n"
 
 
-@pytest.mark.parametrize("flags", [("--pretty",), ("--no-pretty",), ("--stream",)], ids=" ".join)
-def test_json_on_a_terminal_is_valid_and_nothing_in_it_is_obeyed(
-    qwen: Program, api: ApiServer, flags: tuple[str, ...]
-) -> None:
-    content = "\x9b2J\x1b[2J\x7f\u202e"
-    body = json.dumps(chunk(content, finish_reason="stop") if flags == ("--stream",) else completion(content))
-    raw = body.encode().decode("raw_unicode_escape").replace("\x1b", "\\u001b").replace("{", "{\r\n", 1).encode()
-    api.answer(stream(b"data: " + raw.replace(b"\r\n", b"") + b"\n\n") if flags == ("--stream",) else reply(body=raw))
-    result = qwen("json", *flags, "hi", terminal=TERMINAL, env={"TERM": "dumb"})
-    shown = result.terminal.decode()
-    assert result.status == 0
-    assert not set(shown) & {"\x1b", "\x9b", "\x7f", "\u202e"}
-    assert json.loads(shown) == json.loads(body)
-
-
 def test_stream_prints_one_chunk_per_line_as_it_was_sent(qwen: Program, api: ApiServer) -> None:
     sent = chunks("Hel", "lo.", reasoning=["Hm"])
     api.answer(events(sent))

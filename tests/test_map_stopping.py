@@ -5,27 +5,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from subprocess import PIPE
 
 import pytest
 
-from tests.api_server import SILENCE, ApiServer, Request, Step, reply
+from tests.api_server import RESET, SILENCE, ApiServer, Request, Step, reply
 from tests.bodies import completion, error
+from tests.echo import asked, echo
 from tests.program import Program, Running
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-
-
-def asked(request: Request) -> str:
-    """The last message of a request."""
-    content: str = request.json["messages"][-1]["content"]
-    return content
-
-
-def echo(request: Request) -> Sequence[Step]:
-    """An answer that repeats what was asked; it costs 0.00013 USD."""
-    return reply(completion(asked(request)))
 
 
 class Service:
@@ -104,50 +94,6 @@ def test_files_of_a_run_that_stops_are_whole_and_alone(qwen: Program, api: ApiSe
     assert qwen.files() == {name: f"{name}\n".encode() for name in ("slow1", "slow2", "slow3")}
 
 
-class TestBudget:
-    def test_ends_the_run(self, qwen: Program, api: ApiServer) -> None:
-        api.always(echo)
-        result = qwen("map", "-P", "2", "--max-usd", "0.001", input="".join(f"{n}\n" for n in range(1000)))
-        assert result.status == 12
-        sent = len(api.requests)
-        assert 8 <= sent <= 10
-        assert result.text == "".join(f"{n}\n" for n in range(sent))
-        assert f"{1000 - sent} items were not sent" in result.message
-
-    def test_counts_what_was_asked_again_in_vain(self, qwen: Program, api: ApiServer) -> None:
-        def answer(request: Request) -> Iterable[Step]:
-            is_asked_again = len(request.json["messages"]) > 2
-            meta = {"usage": {"usd_spent": 1.0}}
-            return reply(error(400), status=400) if is_asked_again else reply(completion("no JSON", meta=meta))
-
-        api.always(answer)
-        options = ("--max-usd", "2", "--reask", "1", "--response-format", "json_object", "-u")
-        result = qwen("map", "-P", "1", *options, input="a\nb\nc\nd\n")
-        assert result.status == 12
-        assert len(api.requests) == 4
-        assert "2 USD" in result.stderr
-
-    def test_cannot_be_kept_without_prices(self, qwen: Program, api: ApiServer) -> None:
-        api.always(lambda request: reply(completion(asked(request), meta=None)))
-        result = qwen("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
-        assert (result.status, result.text) == (12, "a\n")
-        assert "--max-usd cannot be kept" in result.message
-        assert "2 items were not sent" in result.message
-
-    def test_goes_by_the_cost_of_other_servers(self, qwen: Program, api: ApiServer) -> None:
-        api.always(lambda request: reply(completion(asked(request), meta=None, usage={"cost": 1})))
-        result = qwen("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
-        assert (result.status, result.text) == (12, "a\nb\n")
-
-    def test_is_kept_while_nobody_reads(self, qwen: Program, api: ApiServer) -> None:
-        """The answers cannot be written, and still nothing is started beyond the limit."""
-        long = "y" * 20_000
-        api.always(lambda _: reply(completion(long)))
-        result = qwen("map", "--max-usd", "0.002", script='"$@" | { sleep 3; cat; }', input="x\n" * 500)
-        assert len(api.requests) <= 16 + 8
-        assert result.text == f"{long}\n" * len(api.requests)
-
-
 class TestSignals:
     @pytest.fixture
     def running(self, qwen: Program, api: ApiServer) -> "Iterable[Running]":
@@ -210,3 +156,24 @@ def test_the_last_reader_may_leave_after_the_last_line(qwen: Program, api: ApiSe
     api.always(echo)
     result = qwen("map", "-P", "1", script='{ "$@"; echo $? >status; } | head -2', input="a\nb\n")
     assert (result.text, qwen.files()["status"]) == ("a\nb\n", b"0\n")
+
+
+def test_nothing_is_said_of_items_not_sent_where_all_were(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(error(401, "no"), status=401))
+    assert "not sent" not in qwen("map", input="x\n").message
+
+
+def test_a_dead_server_ends_the_run(qwen: Program, api: ApiServer) -> None:
+    api.always([RESET])
+    result = qwen("map", "-P", "4", input="x\n" * 10_000)
+    assert result.status == 6
+    assert len(api.requests) < 12
+    assert int(result.stderr.splitlines()[-1].rpartition("; ")[2].split()[0]) > 9_980
+
+
+def test_a_reader_that_leaves_ends_it(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", script='{ "$@"; echo $? >status; } | head -3', input="x\n" * 100_000)
+    assert result.text == "x\nx\nx\n"
+    assert qwen.files()["status"] == b"141\n"
+    assert len(api.requests) < 10_000

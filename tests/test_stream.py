@@ -8,7 +8,7 @@ import pytest
 
 from tests.api_server import ApiServer, events, stream
 from tests.bodies import chunk, chunks, event
-from tests.program import TERMINAL, Program
+from tests.program import Program
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "api" / "recorded-stream.sse"
 
@@ -70,15 +70,6 @@ def test_a_file_holds_the_whole_stream_once_it_succeeded(qwen: Program, api: Api
         seen.set()
         result = running.finish()
     assert (result.status, result.stdout, qwen.files()) == (0, b"", {"answer": b"new text\n"})
-
-
-def test_on_a_terminal_the_model_cannot_send_an_escape_sequence_split_over_chunks(
-    qwen: Program, api: ApiServer
-) -> None:
-    api.answer(events(chunks("a\x1b", "[2J", "\x9b")))
-    shown = qwen("stream", "hi", terminal=TERMINAL, env={"NO_COLOR": "1"}).terminal.decode()
-    assert "a\\x1b[2J\\x9b" in shown
-    assert "\x1b[2J" not in shown
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded stream is not part of the project")

@@ -4,6 +4,7 @@ import json
 
 from tests.api_server import ApiServer, events, reply
 from tests.bodies import chunks, completion
+from tests.echo import echo
 from tests.program import Program
 
 
@@ -37,3 +38,11 @@ def test_usage_is_printed_beside_the_body(qwen: Program, api: ApiServer) -> None
     result = qwen("json", "--usage", "hi")
     assert (result.status, json.loads(result.stdout)) == (0, completion("Hello."))
     assert result.message == "11 prompt + 42 completion (30 reasoning) = 53 tokens, 0.00013 USD"
+
+
+def test_usage_is_printed_once_for_all(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    assert (
+        "33 prompt + 126 completion (90 reasoning) = 159 tokens, 0.00039 USD"
+        in qwen("map", "-u", input="a\nb\nc\n").message
+    )

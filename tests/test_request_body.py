@@ -1,18 +1,13 @@
 """Each flag is one field of the request body, and what is not given is not sent."""
 
 import json
-from pathlib import Path
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given
 
-from qwen_cli.endpoint import parse_endpoint
-from qwen_cli.request.curl import as_curl, as_json
-from tests.api_server import SILENCE, ApiServer, events, reply
-from tests.bodies import Json, chunks, completion
+from tests.api_server import ApiServer, reply
+from tests.bodies import Json, completion
 from tests.dry_run import body_of
-from tests.program import KEY, TERMINAL, Program, require_tool
+from tests.program import Program
 
 WEATHER: Json = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 ANSWER_SCHEMA: Json = {"type": "object", "properties": {"n": {"type": "integer"}}}
@@ -95,17 +90,6 @@ def test_flags_together_send_all_their_fields_from_a_process_too(desk: Program, 
     assert api.request.json == expected | fields
 
 
-@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
-def test_what_dry_run_shows_is_what_is_sent(qwen: Program, api: ApiServer, command: str) -> None:
-    arguments = (command, "-t", "0.5", "--stop", "é", "-s", "Be brief.", "hi")
-    shown = qwen.call(*arguments, "--dry-run", env={"AIMLAPI_API_KEY": None})
-    assert (shown.status, shown.stderr) == (0, "")
-    assert not api.requests
-    api.answer(events(chunks("Hello.")) if command == "stream" else reply(completion("Hello.")))
-    assert qwen(*arguments).status == 0
-    assert shown.stdout == api.request.body + b"\n"
-
-
 @pytest.mark.parametrize("flag", ["model", "messages", "stream"])
 def test_a_field_cannot_replace_what_has_its_own_way_in(qwen: Program, api: ApiServer, flag: str) -> None:
     result = qwen.call("ask", "-F", f"{flag}=x", "hi")
@@ -134,90 +118,3 @@ def test_a_stream_asks_for_its_usage_by_default(qwen: Program) -> None:
             sent = json.loads(qwen.call(*command, "--dry-run", *arguments, "hi").text)
             assert sent["stream"] is True
             assert sent["stream_options"] == {"include_usage": wanted}
-
-
-class TestRequestId:
-    def test_is_sent_as_a_header(self, qwen: Program, api: ApiServer) -> None:
-        api.answer(reply(completion()))
-        assert qwen("ask", "--request-id", "build:7_a.b-C", "hi").status == 0
-        assert api.request.headers["x-client-request-id"] == "build:7_a.b-C"
-
-    @pytest.mark.parametrize("value", ["", "a b", "é", "a/b", "x" * 129, "a\n", "a\r\nX-Evil: 1"])
-    def test_outside_its_alphabet_is_a_usage_error(self, qwen: Program, api: ApiServer, value: str) -> None:
-        result = qwen.call("ask", "--request-id", value, "hi")
-        assert result.status == 2
-        assert "--request-id" in result.message
-        assert "1 to 128 characters" in result.message
-        assert not api.requests
-
-
-class TestDryRun:
-    def test_a_terminal_gets_it_indented(self, qwen: Program) -> None:
-        shown = qwen("ask", "--dry-run", "hi", terminal=TERMINAL, env={"TERM": "dumb"}).terminal
-        assert b'{\r\n  "model": ' in shown
-
-    def test_goes_to_a_file(self, qwen: Program) -> None:
-        assert qwen("ask", "--dry-run", "-o", "body.json", "hi").stdout == b""
-        assert json.loads(qwen.files()["body.json"])["messages"] == [{"role": "user", "content": "hi"}]
-
-
-class TestCurl:
-    """`--curl` prints the same request for a shell."""
-
-    @pytest.mark.parametrize("text", ["hi", "it's $HOME `id` \\ \"x\" \n'JSON'\n", "JSON", "é\u2028🐎", "x" * 300_000])
-    def test_running_it_sends_the_same_request(self, qwen: Program, api: ApiServer, text: str) -> None:
-        require_tool("curl")
-        qwen.file("prompt.txt", text)
-        arguments = ("ask", "-f", "prompt.txt", "--request-id", "r-1")
-        api.always(reply(completion("Hello.")))
-        assert qwen.call(*arguments).status == 0
-        line = qwen(*arguments, "--curl", env={"AIMLAPI_API_KEY": None})
-        assert line.status == 0
-        assert "AIMLAPI_API_KEY is not set" in line.message
-        assert len(api.requests) == 1
-        qwen.file("command", line.stdout)
-        ran = qwen(script=". ./command")
-        assert (ran.status, json.loads(ran.text)) == (0, completion("Hello."))
-        own, curls = api.requests
-        assert (curls.method, curls.path, curls.body.rstrip(b"\n")) == (own.method, own.path, own.body)
-        for name in ("authorization", "content-type", "x-client-request-id"):
-            assert curls.headers[name] == own.headers[name]
-
-    @pytest.mark.parametrize("shell", ["dash", "bash", "zsh"])
-    def test_the_key_is_in_no_command_line_of_any_shell(self, qwen: Program, api: ApiServer, shell: str) -> None:
-        require_tool("curl")
-        qwen.file("command", qwen.call("ask", "--curl", "it's $HOME `id`").stdout)
-        api.answer((SILENCE,))
-        with qwen.start(script=f"exec {require_tool(shell)} ./command"):
-            api.wait_for_requests()
-            lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-        assert api.request.headers["authorization"] == f"Bearer {KEY}"
-        assert any(b"@/dev/fd/3" in line and line.startswith(b"curl") for line in lines)
-        assert not any(KEY.encode() in line for line in lines)
-
-    def test_the_key_is_a_variable(self, qwen: Program) -> None:
-        shown = qwen.call("ask", "--curl", "hi").text
-        assert "$AIMLAPI_API_KEY" in shown
-        assert KEY not in shown
-
-    def test_streaming_streams(self, qwen: Program) -> None:
-        assert '"stream":true' in qwen.call("stream", "--curl", "hi").text
-
-
-BODIES = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()))
-
-
-@given(BODIES)
-def test_a_body_is_compact_utf8_json_of_one_line(sent: Json) -> None:
-    encoded = as_json(sent, pretty=False)
-    assert json.loads(encoded) == sent
-    assert "\n" not in encoded
-    assert json.loads(as_json(sent, pretty=True)) == sent
-
-
-@given(BODIES)
-def test_no_body_ends_the_here_document_of_curl_early(sent: Json) -> None:
-    endpoint = parse_endpoint("http://localhost/v1")
-    *_, document, end = as_curl(sent, endpoint, request_id=None, key_variable="KEY").split("\n")
-    assert end == "JSON"
-    assert json.loads(document) == sent

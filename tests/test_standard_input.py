@@ -14,12 +14,13 @@ import pytest
 
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
-from tests.program import Program, require_tool, wait_until
+from tests.dry_run import user_message
+from tests.program import Program, Stream, require_tool, wait_until
 
 MIB = 1 << 20
 
 
-def prompt(api: ApiServer, number: int = 0) -> Any:
+def asked_for(api: ApiServer, number: int = 0) -> Any:
     """The content of the only message of that request."""
     (message,) = api.requests[number].json["messages"]
     return message["content"]
@@ -50,7 +51,7 @@ def test_an_open_pipe_that_delivers_nothing_is_noted_after_three_seconds_and_wai
         quiet.close_input()
         assert quiet.finish().text == "Hello.\n"
         assert quiet.finish().stderr == ""
-    assert prompt(api) == "slow\nwords\n\nSay:"
+    assert asked_for(api) == "slow\nwords\n\nSay:"
 
 
 def test_nothing_is_sent_before_standard_input_has_ended(qwen: Program, api: ApiServer) -> None:
@@ -62,7 +63,7 @@ def test_nothing_is_sent_before_standard_input_has_ended(qwen: Program, api: Api
         running.write(b"second\n")
         running.close_input()
         assert running.finish().status == 0
-    assert prompt(api) == "first second\n\nSay:"
+    assert asked_for(api) == "first second\n\nSay:"
 
 
 def test_no_stdin_leaves_an_open_pipe_alone(qwen: Program, api: ApiServer) -> None:
@@ -70,7 +71,7 @@ def test_no_stdin_leaves_an_open_pipe_alone(qwen: Program, api: ApiServer) -> No
     with qwen.start("ask", "-n", "hi", input=PIPE) as running:
         result = running.finish()
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
-    assert prompt(api) == "hi"
+    assert asked_for(api) == "hi"
 
 
 def test_no_stdin_alone_is_nothing_to_ask(qwen: Program) -> None:
@@ -86,7 +87,7 @@ def test_a_read_loop_with_n_asks_once_for_each_line(qwen: Program, api: ApiServe
     api.answer(*[reply(completion("Hello."))] * 3)
     result = qwen("ask", "-n", "--", script=LOOP)
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n" * 3, "")
-    assert [prompt(api, number) for number in range(3)] == ["a", "b", "c"]
+    assert [asked_for(api, number) for number in range(3)] == ["a", "b", "c"]
 
 
 def test_a_read_loop_without_n_sends_the_other_lines_with_the_first(qwen: Program, api: ApiServer) -> None:
@@ -94,13 +95,13 @@ def test_a_read_loop_without_n_sends_the_other_lines_with_the_first(qwen: Progra
     api.answer(reply(completion("Hello.")))
     result = qwen("ask", "--", script=LOOP)
     assert (result.status, result.text) == (0, "Hello.\n")
-    assert prompt(api) == "b\nc\n\na"
+    assert asked_for(api) == "b\nc\n\na"
 
 
 def test_dev_null_is_no_input(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
     assert qwen("ask", "hi").status == 0
-    assert prompt(api) == "hi"
+    assert asked_for(api) == "hi"
     result = qwen.call("ask")
     assert result.status == 2
     assert "nothing to ask" in result.message
@@ -109,7 +110,7 @@ def test_dev_null_is_no_input(qwen: Program, api: ApiServer) -> None:
 def test_a_device_is_read_where_it_is_asked_for(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
     assert qwen("ask", "hi", "-").status == 0
-    assert prompt(api) == "hi"
+    assert asked_for(api) == "hi"
 
 
 @pytest.mark.parametrize("kind", ["a file", "a socket", "a pipe"])
@@ -128,7 +129,7 @@ def test_input_comes_from(qwen: Program, api: ApiServer, kind: str) -> None:
     else:
         result = qwen("ask", "hi", input="from outside\n")
     assert result.status == 0
-    assert prompt(api) == "from outside\n\nhi"
+    assert asked_for(api) == "from outside\n\nhi"
 
 
 def test_a_pipe_that_does_not_block_is_waited_for(qwen: Program, api: ApiServer) -> None:
@@ -146,17 +147,17 @@ def test_a_pipe_that_does_not_block_is_waited_for(qwen: Program, api: ApiServer)
         ours.write(b"two\n")
         ours.close()
         assert running.finish().status == 0
-    assert prompt(api) == "one two\n\nhi"
+    assert asked_for(api) == "one two\n\nhi"
 
 
 def test_a_terminal_is_not_read_unless_asked_for(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply(completion("Hello."))] * 2)
     assert qwen("ask", "hi", terminal=["stdin"]).status == 0
-    assert prompt(api) == "hi"
+    assert asked_for(api) == "hi"
     with qwen.start("ask", "Translate:", "-", "into French", terminal=["stdin"]) as running:
         running.type(b"hello there\n\x04")
         assert running.finish().status == 0
-    assert prompt(api, 1) == "Translate:\n\nhello there\n\ninto French"
+    assert asked_for(api, 1) == "Translate:\n\nhello there\n\ninto French"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_30_mb_are_handled_within_memory(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
     result = qwen("ask", input="0123456789abcde\n" * (30 * MIB // 16), timeout=60)
     assert (result.status, result.text) == (0, "Hello.\n")
-    assert len(prompt(api)) == 30 * MIB - 1
+    assert len(asked_for(api)) == 30 * MIB - 1
     assert result.peak_memory < 400 * MIB
 
 
@@ -210,6 +211,47 @@ def test_standard_input_that_cannot_be_read_ends_with_7(qwen: Program, api: ApiS
     result = qwen("ask", "hi", script='exec "$@" 0>>input')
     assert (result.status, api.requests) == (7, [])
     assert "standard input" in result.message
+
+
+class TestStandardInput:
+    def test_no_stdin_leaves_it_alone(self, qwen: Program) -> None:
+        assert user_message(qwen, "--no-stdin", "hi", input="piped") == "hi"
+
+    def test_a_device_is_not_read(self, qwen: Program) -> None:
+        with Path("/dev/zero").open("rb") as zero:
+            assert user_message(qwen, "hi", input=zero) == "hi"
+
+
+def test_closed_standard_input_is_no_input(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "hi", script='exec "$@" <&-')
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert api.request.json["messages"] == [{"role": "user", "content": "hi"}]
+
+
+TYPED: tuple[Stream, ...] = ("stdin",)
+
+
+def test_empty_input_beside_other_parts_gets_a_note(qwen: Program) -> None:
+    """Where a person sees it, or asks for it: cron hands every job an empty pipe."""
+    note = "standard input is empty (use -n to ignore it)"
+    result = qwen("ask", "--dry-run", "-v", "hi", input="")
+    assert (result.status, result.message) == (0, note)
+    assert note.encode() in qwen("ask", "--dry-run", "hi", input="", terminal=["stderr"]).terminal
+    assert qwen("ask", "--dry-run", "hi", input="").stderr == ""
+    assert qwen("ask", "--dry-run", "-q", "hi", input="", terminal=["stderr"]).terminal == b""
+    assert qwen("ask", "--dry-run", "-n", "-v", "hi", input="").stderr == ""
+    assert qwen.call("ask", "--dry-run", "-v", "hi").stderr == ""
+
+
+def test_a_dash_that_reads_the_terminal_says_so(qwen: Program) -> None:
+    with qwen.start("ask", "--dry-run", "-", terminal=TYPED) as running:
+        running.wait_for(b"reading standard input from the terminal", "stderr")
+        running.type(b"typed\n\x04")
+        assert running.finish().status == 0
+
+
+# JSON for an option (`@-`).
 
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]

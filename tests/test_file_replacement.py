@@ -1,11 +1,10 @@
-"""`-o` over files that are more than a name: mounts, attributes, owners; and what a signal leaves of it."""
+"""How a file is replaced: its owner and mode, what forbids it, and what a signal leaves of it."""
 
 import os
 import signal
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from qwen_cli.errors import LocalError
 from qwen_cli.output.file_replacement import check_replaceable, replace_file
-from tests.api_server import LAST_CHUNK, SILENCE, ApiServer, Request, Step, head, http_chunk, reply
+from tests.api_server import SILENCE, ApiServer, reply
 from tests.bodies import completion
 from tests.program import KEY, Program, Result, require_tool
 
@@ -84,41 +83,6 @@ def test_a_file_of_another_in_a_sticky_folder_is_found_out_before_anything_is_se
     assert qwen.files() == {"answer": b"old"}
 
 
-def test_a_folder_that_is_not_there_is_no_file(qwen: Program, api: ApiServer) -> None:
-    result = qwen("ask", "-o", "newdir/", "hi")
-    assert (result.status, api.requests, qwen.files()) == (7, [], {})
-    assert result.message == "cannot write newdir/: Is a directory"
-
-
-@pytest.mark.parametrize(
-    ("number", "script"),
-    [
-        ("99999999999", 'exec "$@"'),
-        ("9" * 3000, 'exec "$@"'),
-        ("9", 'exec "$@"'),
-        ("9", 'exec "$@" 9</dev/null'),
-        ("1", 'exec "$@" >&-'),
-    ],
-    ids=["too large", "absurd", "not open", "open for reading", "closed standard output"],
-)
-def test_a_descriptor_that_cannot_be_written_is_found_out_before_anything_is_sent(
-    qwen: Program, api: ApiServer, number: str, script: str
-) -> None:
-    result = qwen("ask", "-o", f"/dev/fd/{number}", "hi", script=script)
-    assert (result.status, api.requests) == (7, [])
-    assert "Bad file descriptor" in result.message
-
-
-def test_no_descriptor_of_its_own_is_taken_for_the_callers(qwen: Program, api: ApiServer) -> None:
-    """The connection that is dialled ahead is such a one."""
-    for number in range(3, 12):
-        result = qwen("ask", "-o", f"/dev/fd/{number}", "hi")
-        assert (result.status, api.requests) == (7, []), number
-
-
-# Permissions.
-
-
 @pytest.mark.parametrize("mode", [0o640, 0o4755, 0o2750], ids=oct)
 def test_owner_and_mode_of_an_old_file_are_kept(qwen: Program, api: ApiServer, mode: int) -> None:
     needs_root()
@@ -143,8 +107,6 @@ def test_where_the_owner_cannot_be_kept_nothing_is_widened(qwen: Program, api: A
     assert path.stat().st_uid == NOBODY
     assert mode_of(path) == new
 
-
-# Signals.
 
 RECORDING = """
 import os, sys
@@ -259,39 +221,3 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     with pytest.raises(LocalError, match="No space left"):
         replace_file(str(tmp_path / "file"), b"new")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
-
-
-def test_more_than_can_be_collected_is_printed(qwen: Program, api: ApiServer) -> None:
-    chunk = b"x" * (1 << 20)
-
-    def endless(_: Request) -> Iterator[Step]:
-        yield head(200, {"transfer-encoding": "chunked"})
-        yield http_chunk(b'{"choices": [{"message": {"content": "')
-        for _number in range(257):
-            yield http_chunk(chunk)
-        yield http_chunk(b'"}, "finish_reason": "stop"}]}')
-        yield LAST_CHUNK
-
-    api.answer(endless)
-    qwen.file("body", "old")
-    result = qwen("json", "-o", "body", "hi", timeout=60)
-    assert (result.status, qwen.files()) == (7, {"body": b"old"})
-    assert "more than 256 MiB" in result.message
-    assert len(result.stdout) > 256 << 20
-
-
-@pytest.mark.parametrize("name", ["answer", "copy"])
-def test_an_answer_is_not_lost_when_a_file_cannot_be_put_in_its_place_after_all(
-    qwen: Program, api: ApiServer, name: str
-) -> None:
-    """It was paid for: it goes to standard output, and the status says that a file was not written."""
-    asked = threading.Event()
-    api.answer((asked, *reply(completion("Hello."))))
-    with qwen.start("ask", "-o", "answer", "--save", "copy", "hi") as running:
-        api.wait_for_requests()
-        (qwen.cwd / name).mkdir()
-        asked.set()
-        result = running.finish()
-    assert (result.status, result.text) == (7, "Hello.\n")
-    assert name in result.message
-    assert not (qwen.cwd / "answer").is_file()

@@ -4,11 +4,27 @@ import json
 import os
 import signal
 import stat
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, Step, events, head, reply, stream
+from tests.api_server import (
+    FIN,
+    LAST_CHUNK,
+    RESET,
+    SILENCE,
+    ApiServer,
+    Reply,
+    Request,
+    Step,
+    events,
+    head,
+    http_chunk,
+    reply,
+    stream,
+)
 from tests.bodies import chunk, chunks, completion, error, event, event_stream
 from tests.program import WITHOUT_PRIVILEGE, Program, require_tool
 
@@ -124,25 +140,6 @@ def test_a_device_that_is_full_ends_with_7(qwen: Program, api: ApiServer) -> Non
     assert "No space left" in result.message
 
 
-@pytest.mark.parametrize("command", ["ask", "stream", "json", "cost"])
-def test_standard_output_that_is_full_ends_with_7(qwen: Program, api: ApiServer, command: str) -> None:
-    api.answer(events(chunks("new")) if command == "stream" else reply(completion("new")))
-    with Path("/dev/full").open("wb") as full:
-        result = qwen(command, "hi", stdout=full)
-    assert result.status == 7
-    assert "No space left" in result.message
-
-
-@pytest.mark.parametrize(
-    "arguments", [("--version",), ("--help",), ("ask", "--help"), ("ask", "--dry-run", "hi")], ids=" ".join
-)
-def test_even_what_needs_no_server_says_when_standard_output_is_full(qwen: Program, arguments: tuple[str, ...]) -> None:
-    with Path("/dev/full").open("wb") as full:
-        result = qwen(*arguments, stdout=full)
-    assert result.status == 7
-    assert "No space left" in result.message
-
-
 FLOOD = [chunk("x" * 1000)] * 200
 """200 kB of content."""
 
@@ -224,15 +221,26 @@ def test_a_limit_of_file_size_leaves_the_old_file_and_no_litter(qwen: Program, a
     assert "too large" in result.message
 
 
-@pytest.mark.parametrize("target", ["missing/answer", "file/answer", ".", "a" * 300, "loop"])
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("missing/answer", "No such file or directory"),
+        ("file/answer", "Not a directory"),
+        (".", "Is a directory"),
+        ("folder", "Is a directory"),
+        ("a" * 300, "File name too long"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
+)
 def test_a_target_that_cannot_be_written_ends_with_7_before_anything_is_sent(
-    qwen: Program, api: ApiServer, target: str
+    qwen: Program, api: ApiServer, target: str, reason: str
 ) -> None:
     qwen.file("file", "old")
+    (qwen.cwd / "folder").mkdir()
     (qwen.cwd / "loop").symlink_to("loop")
     result = qwen.call("ask", "-o", target, "hi")
-    assert (result.status, api.requests) == (7, [])
-    assert target in result.message
+    assert (result.status, result.stdout, api.requests) == (7, b"", [])
+    assert result.message == f"cannot write {target}: {reason}"
 
 
 @pytest.mark.parametrize("options", ["-o answer", "-o answer --save response"])
@@ -338,3 +346,101 @@ def test_a_large_answer_arrives_whole(qwen: Program, api: ApiServer) -> None:
     for command in ("ask", "stream"):
         assert qwen(command, "-o", "answer", "hi").status == 0
         assert qwen.files() == {"answer": content.encode() + b"\n"}
+
+
+def test_a_folder_that_is_not_there_is_no_file(qwen: Program, api: ApiServer) -> None:
+    result = qwen("ask", "-o", "newdir/", "hi")
+    assert (result.status, api.requests, qwen.files()) == (7, [], {})
+    assert result.message == "cannot write newdir/: Is a directory"
+
+
+@pytest.mark.parametrize(
+    ("number", "script"),
+    [
+        ("99999999999", 'exec "$@"'),
+        ("9" * 3000, 'exec "$@"'),
+        ("9", 'exec "$@"'),
+        ("9", 'exec "$@" 9</dev/null'),
+        ("1", 'exec "$@" >&-'),
+    ],
+    ids=["too large", "absurd", "not open", "open for reading", "closed standard output"],
+)
+def test_a_descriptor_that_cannot_be_written_is_found_out_before_anything_is_sent(
+    qwen: Program, api: ApiServer, number: str, script: str
+) -> None:
+    result = qwen("ask", "-o", f"/dev/fd/{number}", "hi", script=script)
+    assert (result.status, api.requests) == (7, [])
+    assert "Bad file descriptor" in result.message
+
+
+def test_no_descriptor_of_its_own_is_taken_for_the_callers(qwen: Program, api: ApiServer) -> None:
+    """The connection that is dialled ahead is such a one."""
+    for number in range(3, 12):
+        result = qwen("ask", "-o", f"/dev/fd/{number}", "hi")
+        assert (result.status, api.requests) == (7, []), number
+
+
+def test_more_than_can_be_collected_is_printed(qwen: Program, api: ApiServer) -> None:
+    chunk = b"x" * (1 << 20)
+
+    def endless(_: Request) -> Iterator[Step]:
+        yield head(200, {"transfer-encoding": "chunked"})
+        yield http_chunk(b'{"choices": [{"message": {"content": "')
+        for _number in range(257):
+            yield http_chunk(chunk)
+        yield http_chunk(b'"}, "finish_reason": "stop"}]}')
+        yield LAST_CHUNK
+
+    api.answer(endless)
+    qwen.file("body", "old")
+    result = qwen("json", "-o", "body", "hi", timeout=60)
+    assert (result.status, qwen.files()) == (7, {"body": b"old"})
+    assert "more than 256 MiB" in result.message
+    assert len(result.stdout) > 256 << 20
+
+
+@pytest.mark.parametrize("name", ["answer", "copy"])
+def test_an_answer_is_not_lost_when_a_file_cannot_be_put_in_its_place_after_all(
+    qwen: Program, api: ApiServer, name: str
+) -> None:
+    """It was paid for: it goes to standard output, and the status says that a file was not written."""
+    asked = threading.Event()
+    api.answer((asked, *reply(completion("Hello."))))
+    with qwen.start("ask", "-o", "answer", "--save", "copy", "hi") as running:
+        api.wait_for_requests()
+        (qwen.cwd / name).mkdir()
+        asked.set()
+        result = running.finish()
+    assert (result.status, result.text) == (7, "Hello.\n")
+    assert name in result.message
+    assert not (qwen.cwd / "answer").is_file()
+
+
+class TestNames:
+    """Standard output and the descriptors of the caller have names."""
+
+    @pytest.fixture
+    def answered(self, api: ApiServer) -> ApiServer:
+        """A server that always has an answer."""
+        api.always(reply(completion("new")))
+        return api
+
+    @pytest.mark.parametrize("name", ["/dev/stdout", "-", "/dev/fd/1"])
+    def test_standard_output_has_names(self, qwen: Program, answered: ApiServer, name: str) -> None:
+        result = qwen("ask", "-o", name, "hi")
+        assert (result.status, result.text, qwen.files()) == (0, "new\n", {})
+        assert len(answered.requests) == 1
+
+    @pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+    def test_a_descriptor_of_the_caller_is_written_where_it_stands(
+        self, qwen: Program, answered: ApiServer, folder: str
+    ) -> None:
+        script = 'exec 3>all; echo before >&3; "$@" || exit; echo after >&3'
+        result = qwen("ask", "-o", f"{folder}/3", "hi", script=script)
+        assert (result.status, result.text, qwen.files()) == (0, "", {"all": b"before\nnew\nafter\n"})
+        assert len(answered.requests) == 1
+
+    def test_a_descriptor_that_is_closed_is_reported_before_anything_is_sent(self, qwen: Program) -> None:
+        result = qwen("ask", "-o", "/dev/fd/9", "hi")
+        assert (result.status, result.stdout) == (7, b"")
+        assert result.message == "cannot write /dev/fd/9: Bad file descriptor"

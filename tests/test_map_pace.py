@@ -1,6 +1,7 @@
-"""How fast `map` sends: decisions of `Rate` alone, against services that are simulated, so that no time passes."""
+"""How fast `map` sends: what `Rate` decides against simulated services, where no time passes, and against real ones."""
 
 import heapq
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_cli.map.pace import Rate
+from tests.api_server import ApiServer, reply
+from tests.bodies import error
+from tests.echo import echo
+from tests.program import Program
 
 ROUND_TRIP = 0.01
 
@@ -161,3 +166,33 @@ def test_a_refusal_of_an_earlier_round_makes_the_pause_longer_only_if_the_servic
     assert rate.wait(5.0) == 0
     rate.refused(0, 5.0, 20)
     assert rate.wait(6.0) == pytest.approx(19)
+
+
+def test_limits_of_the_service_are_waited_for(qwen: Program) -> None:
+    """200 items at 64 at once, against 20 requests a second."""
+    qwen.file("lines", "".join(f"{n}\n" for n in range(200)))
+    script = '"$@" map -P 64 <lines >answers; status=$?; "$@" cost --period 1h --json >usage; exit $status'
+    result = qwen(script=f'"$@" sandbox --rate 20 -- sh -c \'{script}\' sh "$@"', timeout=60)
+    assert result.status == 0, result.stderr
+    assert qwen.files()["answers"].count(b"\n") == 200
+    assert result.seconds < 12
+    usage = json.loads(qwen.files()["usage"])
+    assert usage["requests"] == 200
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_storm_of_refusals_settles(qwen: Program, api: ApiServer, status: int) -> None:
+    """Without a word on how long to wait, and more of them than --retries allows for one request."""
+    api.answer(*[reply(error(status), status=status)] * 20)
+    api.always(echo)
+    result = qwen("map", "-P", "8", "--retries", "0", input="x\n" * 100, timeout=40)
+    assert (result.status, result.text) == (0, "x\n" * 100)
+    assert "requests again: HTTP" in result.message
+    assert "raise --retries" not in result.message
+
+
+def test_a_limit_that_never_ends_stops_the_run(qwen: Program, api: ApiServer) -> None:
+    api.always(reply(error(429, "used up"), status=429))
+    result = qwen("map", "--timeout", "1", input="x\n" * 100)
+    assert result.status == 5
+    assert "used up" in result.stderr.splitlines()[-1]

@@ -1,7 +1,5 @@
-"""Dialling ahead: which command lines show where the request will go, and what a wrong guess costs."""
+"""Connecting early: which command lines show where the request will go, and what a wrong guess costs."""
 
-import signal
-import socket
 import threading
 from subprocess import PIPE
 
@@ -85,17 +83,15 @@ def test_a_failure_while_input_is_awaited_is_no_verdict(qwen: Program) -> None:
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
 
 
-@pytest.mark.parametrize("where", ["TLS", "a proxy"])
-def test_an_interrupt_is_heard_at_once_while_connecting_through(qwen: Program, where: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
-        changes = {"AIMLAPI_BASE_URL": f"https://{address}/v1"}
-        if where == "a proxy":
-            changes = {"AIMLAPI_BASE_URL": "https://elsewhere.example/v1", "HTTPS_PROXY": f"http://{address}"}
-        with qwen.start("ask", "hi", env=changes) as running:
-            connection, _ = silent.accept()
-            with connection:
-                connection.recv(1)
-                running.send(signal.SIGINT)
-                result = running.finish(timeout=2)
-    assert (result.status, result.stdout, result.stderr) == (130, b"", "")
+def test_a_connection_that_the_server_gave_up_during_a_slow_input_is_made_again(qwen: Program, api: ApiServer) -> None:
+    """Whether or not the program connects while it still reads its input."""
+    api.patience = 0.3
+    api.answer(reply(completion("Hello.")))
+    with qwen.start("ask", "Say:", input=PIPE) as running:
+        running.write(b"slow ")
+        threading.Event().wait(1)
+        running.write(b"words\n")
+        running.close_input()
+        result = running.finish()
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert api.request.json["messages"][0]["content"] == "slow words\n\nSay:"
