@@ -146,6 +146,17 @@ def test_a_damaged_entry_is_a_miss_and_is_replaced(
     assert json.loads(entries(recorded)[0].read_bytes()) == completion("Again.")
 
 
+def test_an_incomplete_entry_is_a_miss_even_where_incomplete_answers_are_allowed(
+    qwen: Program, api: ApiServer, recorded: Path
+) -> None:
+    half = json.dumps(completion("Half", finish_reason="length")).encode()
+    entries(recorded)[0].write_bytes(half)
+    api.answer(reply(completion("Half again", finish_reason="length")))
+    result = qwen.call("ask", "--cache", recorded, "--allow-incomplete", "hi")
+    assert (result.status, result.text) == (0, "Half again\n")
+    assert entries(recorded)[0].read_bytes() == half
+
+
 def test_cache_only_sends_nothing_and_needs_no_key(qwen: Program, api: ApiServer, recorded: Path) -> None:
     connections = api.connections
     changes = {"AIMLAPI_API_KEY": None}

@@ -15,6 +15,13 @@ def test_the_choice_is_printed_exactly(qwen: Program, api: ApiServer, command: s
     assert (result.status, result.text) == (0, "ham\n")
 
 
+def test_a_choice_in_another_case_is_that_choice_in_any_alphabet(qwen: Program, api: ApiServer) -> None:
+    """Some letters have another form in capitals, and no small one that differs."""
+    api.answer(reply(completion("STRASSE.")))
+    result = qwen.call("ask", "--choice", "straße", "--choice", "weg", "hi")
+    assert (result.status, result.text) == (0, "straße\n")
+
+
 def test_no_choice_is_9_and_prints_nothing(qwen: Program, api: ApiServer) -> None:
     qwen.file("out", "old")
     api.answer(reply(completion("eggs or ham")))

@@ -1,6 +1,8 @@
 """Connecting early: which command lines show where the request will go, and what a wrong guess costs."""
 
 import threading
+import time
+from collections.abc import Iterator
 from subprocess import PIPE
 
 import pytest
@@ -8,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_cli.cli.early_connection import base_url_ahead
-from qwen_cli.endpoint import DEFAULT_BASE_URL
+from qwen_cli.connection import dialling
+from qwen_cli.connection.dialling import MAX_IDLE, Dial, claim, dial_ahead
+from qwen_cli.endpoint import DEFAULT_BASE_URL, parse_endpoint
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
-from tests.program import Program, wait_until
+from tests.program import SECONDS, Program, wait_until
 
 
 @pytest.mark.parametrize("command", ["ask", "stream", "json", "cost", "map"])
@@ -81,6 +85,32 @@ def test_a_failure_while_input_is_awaited_is_no_verdict(qwen: Program) -> None:
             result = running.finish()
     late.verify()
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+
+
+@pytest.fixture
+def dialled(api: ApiServer) -> Iterator[Dial]:
+    """A connection that was made early, and that nobody has claimed yet."""
+    dial_ahead(parse_endpoint(api.base_url))
+    (dial,) = dialling._ahead
+    connection = dial.connection(timeout=SECONDS)
+    yield dial
+    dialling._ahead.clear()
+    connection.close()
+
+
+def test_a_connection_that_was_made_early_is_claimed_once(dialled: Dial) -> None:
+    assert claim(dialled.server._replace(host="localhost")) is None
+    assert claim(dialled.server) is dialled
+    assert claim(dialled.server) is None
+
+
+def test_a_connection_that_has_waited_for_too_long_is_not_claimed(
+    dialled: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may be about to close it."""
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + MAX_IDLE)
+    assert claim(dialled.server) is None
 
 
 def test_a_connection_that_the_server_gave_up_during_a_slow_input_is_made_again(qwen: Program, api: ApiServer) -> None:

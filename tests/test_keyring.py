@@ -42,6 +42,20 @@ class Keyring(KeyringBackend):
         open("keys.txt", "w").write(password)
 """
 
+FORGETFUL = """
+from keyring.backend import KeyringBackend
+
+
+class Keyring(KeyringBackend):
+    priority = 9
+
+    def get_password(self, *_):
+        return None
+
+    def set_password(self, *_):
+        pass
+"""
+
 FAILING = """
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
@@ -252,6 +266,22 @@ def test_a_keyring_that_fails_ends_with_3_and_says_why(qwen: Program, kind: str)
     assert result.status == 3
     assert "the collection is locked" in result.message
     assert "AIMLAPI_API_KEY" in result.message
+
+
+def test_the_variable_of_the_backend_wins_over_the_file(qwen: Program) -> None:
+    (qwen.cwd / "python_keyring").mkdir()
+    qwen.file("python_keyring/keyringrc.cfg", "[backend]\ndefault-keyring=other.Keyring\n")
+    qwen.file("other.py", FORGETFUL)
+    env = {**backend(qwen, FORGETFUL), "XDG_CONFIG_HOME": str(qwen.cwd)}
+    assert "keyring\town.Keyring\n" in qwen("key", "status", env=env).text
+    assert "keyring\tother.Keyring\n" in qwen("key", "status", env={**env, "PYTHON_KEYRING_BACKEND": None}).text
+
+
+def test_a_keyring_that_keeps_nothing_ends_with_3(qwen: Program) -> None:
+    """As the backend `null` does, without an error."""
+    result = qwen("key", "set", input=SECRET, env=backend(qwen, FORGETFUL), secret=SECRET)
+    assert (result.status, result.stdout) == (3, b"")
+    assert result.message.startswith("the OS keyring did not keep the key; choose another backend")
 
 
 def test_status_keeps_to_its_lines_whatever_the_keyring_says(qwen: Program) -> None:

@@ -3,6 +3,7 @@
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,12 +217,17 @@ def test_a_signal_while_it_connects(qwen: Program, arguments: tuple[str, ...]) -
     assert result.seconds < 4
 
 
-def test_an_interrupt_that_the_caller_ignores_stays_ignored(qwen: Program, api: ApiServer) -> None:
-    api.answer((0.6, *reply(completion("Hello."))))
-    with qwen.start("ask", "hi", script="trap '' INT HUP; exec \"$@\"") as running:
+@pytest.mark.parametrize("command", ["ask hi", "ask --save receipt hi", "ask --chat talk hi", "map"])
+def test_signals_that_the_caller_ignores_stay_ignored(qwen: Program, api: ApiServer, command: str) -> None:
+    """As those of a job that `nohup` or a shell has started, also where the program cleans up before it dies."""
+    answered = threading.Event()
+    api.answer((answered, *reply(completion("Hello."))))
+    script = "trap '' INT HUP TERM; exec \"$@\""
+    with qwen.start(*command.split(), input="hi\n" if command == "map" else None, script=script) as running:
         api.wait_for_requests()
-        running.send(signal.SIGINT)
-        running.send(signal.SIGHUP)
+        for number in ENDINGS:
+            running.send(number)
+        answered.set()
         result = running.finish()
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
 

@@ -145,6 +145,18 @@ def test_a_tool_choice_that_was_not_followed_ends_with_9(
         assert "requested" in result.message
 
 
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
+@pytest.mark.parametrize(("content", "status"), [(None, 0), ("", 0), ("{}", 0), ("Let me look.", 9)], ids=repr)
+def test_a_call_takes_the_place_of_the_json_that_was_requested_but_not_of_prose(
+    qwen: Program, api: ApiServer, content: str | None, status: int, arguments: tuple[str, ...]
+) -> None:
+    api.answer(calling(WEATHER, content=content, streamed=is_streamed(arguments)))
+    result = qwen.call(*arguments, "--response-format", "json_object", "hi")
+    assert result.status == status
+    if status:
+        assert result.message.startswith("the answer is not JSON, although json_object was requested")
+
+
 @pytest.mark.parametrize("command", ["ask", "stream"])
 class TestShowCalls:
     """`--show calls` is for programs that read JSON; without it, text and calls keep to lines of their own."""
