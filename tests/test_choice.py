@@ -22,6 +22,20 @@ def test_a_choice_in_another_case_is_that_choice_in_any_alphabet(qwen: Program, 
     assert (result.status, result.text) == (0, "straße\n")
 
 
+def test_a_choice_that_only_differs_in_case_from_another_has_to_be_spelled_like_itself(
+    qwen: Program, api: ApiServer
+) -> None:
+    api.answer(reply(completion("HAM.")), reply(completion("hAM")))
+    flags = ("--choice", "Ham", "--choice", "HAM")
+    assert qwen.call("ask", *flags, "hi").text == "HAM\n"
+    assert qwen.call("ask", *flags, "hi").status == 9
+
+
+def test_a_choice_may_hold_the_signs_that_may_surround_it(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion(" Yes!\n")))
+    assert qwen.call("ask", "--choice", "Yes", "--choice", "Yes!", "hi").text == "Yes!\n"
+
+
 def test_no_choice_is_9_and_prints_nothing(qwen: Program, api: ApiServer) -> None:
     qwen.file("out", "old")
     api.answer(reply(completion("eggs or ham")))

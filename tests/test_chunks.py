@@ -6,10 +6,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from qwen_cli.answer.chunks import ChunkReader
+from qwen_cli.answer import chunks as chunks_module
+from qwen_cli.answer.chunks import ChunkReader, TooMuchToKeep
 from qwen_cli.answer.message import Delta
 from qwen_cli.answer.verdict import Expectation, judge
-from tests.bodies import META, USAGE, Json, chunk, chunks, completion
+from tests.bodies import META, USAGE, Json, chunk, chunks, completion, tool_call
 from tests.reading import as_dict, read, read_stream
 
 
@@ -52,3 +53,16 @@ def test_a_chunk_may_bring_nothing_but(sent: Json) -> None:
 def test_content_is_kept_only_where_it_is_judged() -> None:
     answer, content, _ = read_stream(chunks("Hel", "lo."), keep_content=False)
     assert (answer.content, content, answer.has) == ("", "Hello.", {"content"})
+
+
+def test_other_choices_of_a_stream_are_not_the_answer() -> None:
+    other = {"index": 1, "delta": {"content": "Other."}, "finish_reason": "length"}
+    answer, content, _ = read_stream([chunk("One "), chunk(choices=[other]), chunk("two", finish_reason="stop")])
+    assert (content, answer.finish_reason) == ("One two", "stop")
+
+
+def test_fragments_without_arguments_need_memory_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends nothing but the beginnings of calls is stopped as well."""
+    monkeypatch.setattr(chunks_module, "MAX_KEPT", 1000)
+    with pytest.raises(TooMuchToKeep):
+        read_stream([chunk(delta={"tool_calls": [tool_call("f", "", index=number)]}) for number in range(1000)])

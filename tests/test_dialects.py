@@ -15,7 +15,7 @@ from qwen_cli.cost.figures import usage_line
 from qwen_cli.cost.usage import FIGURES, Total, figures
 from qwen_cli.errors import QwenError
 from tests.api_server import ApiServer, events, reply
-from tests.bodies import Json, chunk, chunks, completion, event, tool_call
+from tests.bodies import Json, chunk, chunks, completion, event, event_stream, tool_call
 from tests.program import Program
 
 HTML = b"<!DOCTYPE html>\n<html><body>It works!</body></html>\n"
@@ -240,6 +240,18 @@ def test_a_lone_surrogate_becomes_a_replacement_character(qwen: Program, api: Ap
     for command, text in (("ask", "a\ufffdb\ufffdc\n"), ("stream", "a\ufffdb\ufffdc\n"), ("stream", "a\U0001f600c\n")):
         result = qwen(command, "hi")
         assert (result.status, result.text) == (0, text)
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json", "text/plain"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["a body", "a stream"])
+def test_what_comes_is_read_as_what_it_is_whatever_it_is_called(
+    qwen: Program, api: ApiServer, command: str, content_type: str, *, streamed: bool
+) -> None:
+    body = event_stream(chunks("Hello.")) if streamed else json.dumps(completion("Hello."), indent=1).encode()
+    api.answer(reply(body=body, headers={"content-type": content_type}))
+    result = qwen.call(command, "hi")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
 
 
 # Whatever a server sends, there is a documented status for it.

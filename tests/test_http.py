@@ -154,3 +154,13 @@ def test_no_redirect_gets_the_key(qwen: Program, api: ApiServer, command: str, s
         result = qwen(*command.split(), *([] if "cost" in command else ["hi"]))
     assert result.status == 9
     assert (elsewhere.connections, result.stdout) == (0, b"")
+
+
+def test_bytes_behind_a_response_are_not_the_beginning_of_the_next_one(qwen: Program, api: ApiServer) -> None:
+    """Whoever sends more than it has said is not asked again on the same connection."""
+    smuggled = b"HTTP/1.1 200 OK\r\n" + LENGTH + BODY.replace(b"Hello.", b"Fooled")
+    (first,) = reply(completion("Hello."))
+    assert isinstance(first, bytes)
+    api.answer((first + smuggled,), reply(completion("Hello.")))
+    result = qwen("map", "-P", "1", input="a\nb\n")
+    assert (result.status, result.text, api.connections) == (0, "Hello.\nHello.\n", 2)

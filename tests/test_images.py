@@ -49,6 +49,12 @@ class TestImages:
         message = refused(qwen, 7, "-i", "picture.png", "hi")
         assert message == "picture.png is not a JPEG, PNG, GIF or WEBP image"
 
+    @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
+    def test_one_that_a_phone_takes_gets_the_advice_to_convert_it(self, qwen: Program, brand: bytes) -> None:
+        qwen.file("photo.heic", b"\0\0\0\x18ftyp" + brand + bytes(8))
+        message = refused(qwen, 7, "-i", "photo.heic", "hi")
+        assert message.endswith("is not a JPEG, PNG, GIF or WEBP image; convert it first, to JPEG for instance")
+
     @pytest.mark.parametrize(
         "url", ["http://example.org/a.png", "data:text/plain,hi", "data:image/svg+xml;base64,AAAA", "data:image/png,x"]
     )

@@ -256,6 +256,13 @@ def test_a_keyring_that_is_locked_ends_with_3(qwen: Program) -> None:
         assert result.message.startswith("the OS keyring is locked; unlock it and try again, or set AIMLAPI_API_KEY")
 
 
+def test_a_loopback_host_that_has_no_key_does_not_need_the_keyring_unlocked(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion("Hello.")))
+    result = qwen("ask", "hi", env=backend(qwen, FAILING))
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
+    assert sent_key(api) is None
+
+
 @pytest.mark.parametrize("kind", ["KeyringError", "BaseException"], ids=["an error", "a panic of an extension"])
 def test_a_keyring_that_fails_ends_with_3_and_says_why(qwen: Program, kind: str) -> None:
     env = {

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+
 from tests.api_server import ApiServer, reply
-from tests.bodies import error
-from tests.echo import echo
+from tests.bodies import completion, error
+from tests.echo import asked, echo
 from tests.program import Program
 
 
@@ -40,3 +42,29 @@ def test_a_preview_goes_where_the_answer_would(qwen: Program) -> None:
     result = qwen("map", "--dry-run", "--json", "-o", "{}.json", "Say {}", input="a\n")
     assert (result.text, result.status) == ("", 0)
     assert json.loads(qwen.files()["a.json"])["messages"][0]["content"] == "Say a"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/x", "", ".", ".."], ids=repr)
+def test_a_member_does_not_lead_to_another_folder(qwen: Program, api: ApiServer, name: str) -> None:
+    api.always(echo)
+    (qwen.cwd / "a").mkdir()
+    objects = "".join(f"{json.dumps({'name': each})}\n" for each in (name, "fine"))
+    result = qwen("map", "--jsonl", "-o", "{name}", "Who is {name}?", input=objects)
+    assert result.status == 11
+    assert f"item 1: its name cannot be a part of a file's name: {name!r}" in result.stderr
+    assert [asked(request) for request in api.requests] == ["Who is fine?"]
+    assert (qwen.cwd / "fine").read_text() == "Who is fine?\n"
+
+
+def test_no_two_answers_go_into_one_file(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", "-P", "1", "-o", "{}", input="x\nx\n")
+    assert (result.status, qwen.files()) == (11, {"x": b"x\n"})
+    assert "item 2: another item's answer goes into x already" in result.stderr
+    assert len(api.requests) == 1
+
+
+def test_an_item_that_failed_leaves_its_file_to_another(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(error(400), status=400), reply(completion("new")))
+    assert qwen("map", "-P", "1", "-o", "{}", input="x\nx\n").status == 11
+    assert qwen.files() == {"x": b"new\n"}

@@ -111,3 +111,8 @@ def test_items_may_be_typed_and_no_progress_is_drawn_between_them(qwen: Program,
         result = running.finish()
     assert result.status == 0
     assert b"done" not in result.terminal
+
+
+def test_a_line_may_end_as_on_windows(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    assert qwen("map", "<{}>", input="a\r\nb\rc\r\n").text == "<a>\n<b\\rc>\n"

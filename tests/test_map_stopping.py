@@ -13,7 +13,7 @@ import pytest
 from tests.api_server import RESET, SILENCE, ApiServer, Request, Step, reply
 from tests.bodies import completion, error
 from tests.echo import asked, echo
-from tests.program import Program, Running
+from tests.program import Program, Running, wait_until
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -177,3 +177,16 @@ def test_a_reader_that_leaves_ends_it(qwen: Program, api: ApiServer) -> None:
     assert result.text == "x\nx\nx\n"
     assert qwen.files()["status"] == b"141\n"
     assert len(api.requests) < 10_000
+
+
+def test_failures_of_the_network_with_answers_between_them_stop_nothing(qwen: Program, api: ApiServer) -> None:
+    """Each item is over before the next one is there."""
+    api.always(lambda request: [RESET] if asked(request) == "bad" else echo(request))
+    shown = b""
+    with qwen.start("map", "-P", "2", input=PIPE) as running:
+        for item in (b"bad\n", b"a\n", b"bad\n", b"b\n", b"bad\n", b"c\n"):
+            shown += item.replace(b"bad", b"")
+            running.write(item)
+            wait_until(lambda: running.output() == shown, "its line")  # noqa: B023 -- called at once
+        running.close_input()
+        assert running.finish().status == 11

@@ -265,6 +265,14 @@ def test_a_proxy_that_is_none_ends_with_a_clear_line(qwen: Program, url: str) ->
     assert "internal error" not in result.message
 
 
+@pytest.mark.parametrize("sign", ["#", "?", "/"])
+def test_a_password_that_needs_an_escape_is_not_taken_for_a_part_of_the_address(qwen: Program, sign: str) -> None:
+    url = f"http://user:{PASSWORD}{sign}x@127.0.0.1:1"
+    result = qwen.call("ask", "--retries", "0", "hi", env={**ELSEWHERE, "HTTPS_PROXY": url})
+    assert result.status == 2
+    assert result.message == (f"HTTPS_PROXY: its user name or password contains '{sign}'; write it as %{ord(sign):02X}")
+
+
 def test_a_socks_proxy_says_which_package_it_needs(qwen: Program) -> None:
     without = "import sys; sys.modules['socksio'] = None; from qwen_cli.__main__ import run; run()"
     script = f'shift 3; exec python -c "{without}" "$@"'

@@ -2,11 +2,14 @@
 
 import threading
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from tests.api_server import ApiServer, events, reply, stream
 from tests.bodies import chunk, chunks, completion, event
-from tests.program import TERMINAL, Program
+from tests.program import READERS, TERMINAL, Program, is_streamed
+from tests.reading import read, read_stream
 
 
 @pytest.mark.parametrize("flags", [("-r",), ("--show", "reasoning")], ids=" ".join)
@@ -78,3 +81,72 @@ class TestReasoningOnTheTerminal:
         api.answer(reply(completion("Hello.", reasoning="Hm.")))
         shown = qwen("ask", "--show", "both", "-q", "hi", terminal=TERMINAL, env=env).terminal
         assert shown == (b"\x1b[2mHm.\x1b[0m\r\nHello.\r\n" if dim else b"Hm.\r\nHello.\r\n")
+
+
+THOUGHT = "<think>\nThey greet me.\n</think>\n\nHello."
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+@pytest.mark.parametrize("before", ["", "\n", " \t"], ids=repr)
+def test_reasoning_between_tags_at_the_beginning_of_the_content_is_reasoning(
+    qwen: Program, api: ApiServer, command: str, before: str
+) -> None:
+    answer = events(chunks(*(before + THOUGHT))) if command == "stream" else reply(completion(before + THOUGHT))
+    api.answer(answer, answer, answer)
+    assert qwen.call(command, "hi").text == "Hello.\n"
+    assert qwen.call(command, "-r", "hi").text == "They greet me.\n"
+    both = qwen.call(command, "--show", "both", "hi")
+    assert (both.text, both.stderr) == ("Hello.\n", "They greet me.\n")
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+@pytest.mark.parametrize(
+    "content", ["Write <think>.</think>", "</think> ends it.", "<thinking>Hm.", "<thin", "Hm.</think>Hello.", "<"]
+)
+def test_tags_elsewhere_are_text(qwen: Program, api: ApiServer, command: str, content: str) -> None:
+    api.answer(events(chunks(*content)) if command == "stream" else reply(completion(content)))
+    result = qwen.call(command, "hi")
+    assert (result.status, result.text) == (0, f"{content}\n")
+
+
+@pytest.mark.parametrize("command", ["ask", "stream"])
+@pytest.mark.parametrize(
+    ("finish_reason", "words"), [("stop", "its reasoning never ended"), ("length", "before any content")]
+)
+def test_reasoning_that_never_ended_is_no_answer(
+    qwen: Program, api: ApiServer, command: str, finish_reason: str, words: str
+) -> None:
+    content = "<think>Let me see, </thin"
+    pieces, whole = chunks(*content, finish_reason=finish_reason), completion(content, finish_reason=finish_reason)
+    answer = events(pieces) if command == "stream" else reply(whole)
+    api.answer(answer, answer)
+    result = qwen.call(command, "hi")
+    assert (result.status, result.stdout) == (8, b"")
+    assert words in result.message
+    assert qwen.call(command, "-r", "hi").text == "Let me see, </thin\n"
+
+
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
+@pytest.mark.parametrize(
+    "content", ['<think>Hm.</think>{"a": 1}', 'Hm, {}.\n</think>\n\n{"a": 1}', '{"a": "x</think>{}"}'], ids=repr
+)
+def test_the_json_that_was_requested_stands_behind_reasoning_of_any_kind(
+    qwen: Program, api: ApiServer, content: str, arguments: tuple[str, ...]
+) -> None:
+    """Also where the template has swallowed the opening tag, and not where the tag is a part of the JSON."""
+    api.answer(events(chunks(*content)) if is_streamed(arguments) else reply(completion(content)))
+    result = qwen.call(*arguments, "--response-format", "json_object", "hi")
+    assert result.status == 0
+    if arguments == ("ask",):
+        assert result.text.startswith('{"a": ')
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "<", ">", "\n", " ", "think", "a"])), st.data())
+def test_reasoning_is_found_in_any_pieces_of_a_stream(parts: list[str], data: st.DataObject) -> None:
+    content = "".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=8)))
+    pieces = [content[start:end] for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True)]
+    answer, text, thought = read_stream([chunk(piece) for piece in pieces])
+    whole = read(completion(content))
+    assert (text, thought.rstrip("\n")) == (whole.content, whole.reasoning)
+    assert answer.is_still_thinking == whole.is_still_thinking

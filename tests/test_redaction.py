@@ -8,6 +8,7 @@ import pytest
 from qwen_cli.key.redaction import without_keys
 from tests.api_server import SILENCE, ApiServer, events, reply
 from tests.bodies import chunks, completion, error
+from tests.echo import records
 from tests.keyring_daemon import sent_key
 from tests.program import KEY, Program
 
@@ -138,3 +139,18 @@ def test_what_only_resembles_a_key_is_shown(name: str) -> None:
 
 def test_what_key_set_is_given_as_an_argument_is_not_shown(qwen: Program) -> None:
     assert "hunter2" not in qwen.call("key", "set", "hunter2").message
+
+
+def test_a_placeholder_is_no_secret(qwen: Program, api: ApiServer) -> None:
+    """Local servers want any key, such as `x`: to leave that out of every message would only garble them."""
+    api.answer(reply(error(400, "an example of xylography"), status=400))
+    assert "an example of xylography" in qwen.call("ask", "hi", env={"AIMLAPI_API_KEY": "x"}).message
+
+
+def test_a_record_of_map_holds_no_key(qwen: Program, api: ApiServer) -> None:
+    """Neither in the error nor in what the server has made of it."""
+    api.answer(reply(error(400, f"bad {KEY}"), status=400), reply(completion(f"Your key is {KEY}.")))
+    result = qwen("map", "-P", "1", "--json", input="a\nb\n")
+    failed, answered = records(result.text)
+    assert "bad [key]" in failed["error"]
+    assert answered["content"] == "Your key is [key]."

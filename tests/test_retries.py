@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qwen_cli.connection import retries
 from qwen_cli.connection.retries import delay, parse_retry_after
-from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, events, head, reply, stream
+from tests.api_server import FIN, RESET, SILENCE, ApiServer, Reply, Step, events, head, reply, stream
 from tests.bodies import chunk, chunks, completion, error, event
 from tests.program import Program
 
@@ -139,6 +139,11 @@ def test_a_retry_after_that_is_none_is_no_obstacle(qwen: Program, api: ApiServer
     assert (result.status, result.text) == (0, "At last.\n")
 
 
+@pytest.mark.parametrize("asked", [None, "0", "1"])
+def test_a_wait_is_never_below_the_backoff(asked: str | None) -> None:
+    assert all(4 <= retries.delay(4, asked) <= 8 for _ in range(20))
+
+
 def test_the_backoff_grows_and_has_jitter() -> None:
     waits = [[retries.delay(attempt, None) for _ in range(50)] for attempt in range(5)]
     assert all(len(set(each)) > 1 for each in waits)
@@ -254,3 +259,15 @@ def test_a_note_about_a_retry_gives_no_advice(qwen: Program, api: ApiServer) -> 
     result = qwen("ask", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
     assert re.fullmatch(r"[^;]*503[^;]*; retrying in [\d.]+ s \(1 of 2\)", result.message)
+
+
+@pytest.mark.parametrize("ending", [FIN, RESET], ids=["closed", "reset"])
+def test_a_kept_connection_that_ends_before_the_answer_is_no_attempt(
+    qwen: Program, api: ApiServer, ending: Step
+) -> None:
+    """The server had given it up when the next request was on its way; a second server of that kind is asked, too."""
+    answered = reply(completion("Hello."))
+    api.answer(answered, (ending,), answered, (ending,), answered)
+    result = qwen("map", "-P", "1", "--retries", "0", input="a\nb\nc\n")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n" * 3, "")
+    assert api.connections == 3

@@ -135,3 +135,17 @@ def test_the_type_of_an_event_stream_is_known_in_any_case(qwen: Program, api: Ap
     api.answer(stream(event_stream(chunks("Hello.")), headers={"content-type": content_type}))
     result = qwen("stream", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
+
+
+@given(st.lists(st.integers(0, 60), max_size=8))
+def test_a_line_that_says_error_is_an_event_of_that_type_in_any_pieces(places: list[int]) -> None:
+    """Some servers write such lines, which are no field of the format, among the events; within data, it is text."""
+    body = b"error: one\n\ndata: error: two\n\n: error: three\r\nerror: four\r\rdata: five\ndata: error:"
+    cuts = sorted({min(place, len(body)) for place in places})
+    pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    assert list(read_events(pieces)) == [
+        ("error", "one"),
+        ("message", "error: two"),
+        ("error", "four"),
+        ("message", "five\nerror:"),
+    ]

@@ -9,7 +9,7 @@ from hypothesis import given
 from qwen_cli.answer.tool_calls import ToolCall
 from qwen_cli.answer.verdict import Expectation, judge
 from tests.api_server import ApiServer, Reply, events, reply
-from tests.bodies import Json, chunk, chunks, completion, tool_call
+from tests.bodies import Json, chunk, chunks, completion, error, tool_call
 from tests.program import READERS, TERMINAL, Program, is_streamed
 from tests.reading import read_stream
 
@@ -143,6 +143,18 @@ def test_a_tool_choice_that_was_not_followed_ends_with_9(
     assert result.status == status
     if status:
         assert "requested" in result.message
+
+
+@pytest.mark.parametrize(("choice", "is_asked_again"), [("required", True), ("weather", True), ("none", False)])
+def test_a_tool_choice_that_the_server_refuses_becomes_auto(
+    qwen: Program, api: ApiServer, choice: str, is_asked_again: bool
+) -> None:
+    """What it was is checked all the same."""
+    refused = reply(error(400, "tool_choice is not supported"), status=400)
+    api.answer(refused, *[calling(WEATHER, streamed=False)] * is_asked_again)
+    result = qwen.call("ask", "--tools", TOOLS, "--tool-choice", choice, "hi")
+    assert result.status == (0 if is_asked_again else 4)
+    assert api.requests[-1].json["tool_choice"] == ("auto" if is_asked_again else choice)
 
 
 @pytest.mark.parametrize("arguments", READERS, ids=" ".join)

@@ -14,6 +14,7 @@ from qwen_cli.cost.upper_bound import estimate
 from qwen_cli.request.field_limits import MODEL
 from qwen_cli.sandbox.server import serving
 from tests.api_server import ApiServer, reply
+from tests.bodies import error
 from tests.program import Program
 
 UNITS = [
@@ -112,6 +113,13 @@ def test_a_server_without_a_list_of_models_is_reported(qwen: Program, api: ApiSe
     result = qwen("cost", "--estimate", "hi")
     assert (result.status, result.stdout) == (4, b"")
     assert result.message.startswith("the server has no list of models: HTTP 404: Not Found")
+
+
+def test_a_server_that_wants_a_key_for_its_list_gets_it(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(error(401), status=401), reply(models()), reply(error(401), status=401))
+    assert figures(qwen, "--max-tokens", "9", "hi")["completion_tokens_at_most"] == "9"
+    assert ["authorization" in request.headers for request in api.requests] == [False, True]
+    assert qwen("cost", "--estimate", "--no-key", "hi").status == 3
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"data": 7}', b'{"data": [7]}', b'{"data": [{"aliases": 7}]}'])
