@@ -33,7 +33,7 @@ class TestAccount:
 
     def test_period_is_what_was_spent_by_model(self, qwen: Program, api: ApiServer) -> None:
         api.answer(*[reply(self.REPORT)] * 2)
-        result = qwen("cost", "--period", "7d")
+        result = qwen.call("cost", "--period", "7d")
         assert (result.status, result.stderr) == (0, "")
         assert result.text == (
             "period\t7d\n"
@@ -45,7 +45,7 @@ class TestAccount:
             "requests:another\t-\n"
         )
         assert api.requests[0].path == "/v2/usage/detail?period=7d"
-        assert json.loads(qwen("cost", "--period", "7d", "--json").text) == {
+        assert json.loads(qwen.call("cost", "--period", "7d", "--json").text) == {
             "period": "7d",
             "usd_spent": 1.25,
             "requests": 7,
@@ -57,7 +57,7 @@ class TestAccount:
 
     def test_the_name_of_a_model_cannot_break_a_line(self, qwen: Program, api: ApiServer) -> None:
         api.answer(reply({"spend": 1, "requests": 1, "models": [{"model": "a\tb\nc\x1b[2J", "spend": 1}]}))
-        result = qwen("cost", "--period", "24h")
+        result = qwen.call("cost", "--period", "24h")
         assert result.text.splitlines()[3:] == ["usd_spent:a b c\\x1b[2J\t1", "requests:a b c\\x1b[2J\t-"]
 
     @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ class TestAccount:
 
     def test_a_rejected_key_ends_with_3(self, qwen: Program, api: ApiServer) -> None:
         api.answer(reply({"message": "Invalid key", "statusCode": 401}, status=401))
-        result = qwen("cost", "--balance")
+        result = qwen.call("cost", "--balance")
         assert (result.status, result.stdout) == (3, b"")
         assert "Invalid key" in result.message
 
@@ -110,7 +110,7 @@ def test_model_names_of_the_account_report_stay_on_their_lines(qwen: Program, ap
     rows = [{"model": "fine", "spend": 1, "requests": 2}, {"model": "a\tb\nc" + EVERYTHING, "spend": 2, "requests": 1}]
     report = {"spend": 3, "requests": 3, "models": rows, "by_model": rows, "data": rows, "groups": rows}
     api.answer(*[reply(report)] * 2)
-    piped, shown = qwen("cost", "--period", "7d"), qwen("cost", "--period", "7d", terminal=["stdout"])
+    piped, shown = qwen.call("cost", "--period", "7d"), qwen("cost", "--period", "7d", terminal=["stdout"])
     assert (piped.status, shown.status) == (0, 0)
     assert obeyed(piped.stdout) == obeyed(shown.terminal) == []
     assert all(line.count("\t") == 1 for line in piped.text.splitlines())

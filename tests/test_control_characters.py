@@ -64,7 +64,7 @@ def test_on_a_terminal_reasoning_beside_the_answer_is_not_obeyed(qwen: Program, 
 def test_into_a_pipe_the_answer_goes_as_it_is(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion(EVERYTHING)), events(chunks(EVERYTHING)))
     for command in ("ask", "stream"):
-        assert qwen(command, "hi").text == EVERYTHING + "\n"
+        assert qwen.call(command, "hi").text == EVERYTHING + "\n"
 
 
 FOREIGN: list[tuple[str, str, Reply]] = [
@@ -114,7 +114,7 @@ def test_on_standard_error_nothing_is_obeyed_of(
 def test_what_a_message_quotes_of_the_command_line_is_not_obeyed_either(
     qwen: Program, arguments: tuple[str, ...]
 ) -> None:
-    result = qwen(*arguments)
+    result = qwen.call(*arguments)
     assert result.status in (2, 7)
     assert obeyed(result.stderr.encode()) == []
     assert result.message

@@ -57,21 +57,21 @@ def test_an_empty_file_begins_too(qwen: Program, api: ApiServer, content: str) -
 def test_it_is_what_messages_takes(qwen: Program, api: ApiServer) -> None:
     qwen.file("talk.json", json.dumps(EARLIER))
     api.answer(reply(completion("é \U0001f600 \0")))
-    assert qwen("ask", "--chat", "talk.json", "2?").status == 0
-    shown = qwen("ask", "--dry-run", "--messages", "@talk.json")
+    assert qwen.call("ask", "--chat", "talk.json", "2?").status == 0
+    shown = qwen.call("ask", "--dry-run", "--messages", "@talk.json")
     assert json.loads(shown.text)["messages"] == [*EARLIER, user("2?"), assistant("é \U0001f600 \0")]
 
 
 def test_a_lone_surrogate_of_the_answer_does_not_spoil_it(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(body=json.dumps(completion("a\ud800b")).encode()))
-    assert qwen("ask", "--chat", "talk.json", "1?").status == 0
+    assert qwen.call("ask", "--chat", "talk.json", "1?").status == 0
     assert said(qwen)[1] == assistant("a\ufffdb")
 
 
 def test_images_are_kept(qwen: Program, api: ApiServer) -> None:
     qwen.file("a.gif", GIF)
     api.answer(reply(completion("A dot.")))
-    assert qwen("ask", "--chat", "talk.json", "-i", "a.gif", "What?").status == 0
+    assert qwen.call("ask", "--chat", "talk.json", "-i", "a.gif", "What?").status == 0
     url = "data:image/gif;base64," + base64.b64encode(GIF).decode()
     parts = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": url}}]
     assert said(qwen) == [user(parts), assistant("A dot.")]
@@ -83,12 +83,12 @@ def test_tool_calls_are_kept_as_the_api_wants_them_back(qwen: Program, api: ApiS
         api.answer(reply(completion(None, tool_calls=[CALL], finish_reason="tool_calls")))
     else:
         api.answer(events(chunks(finish_reason="tool_calls")[:-2] + _calls()))
-    assert qwen(command, "--chat", "talk.json", "Rain?").status == 0
+    assert qwen.call(command, "--chat", "talk.json", "Rain?").status == 0
     assert said(qwen) == [user("Rain?"), assistant(None) | {"tool_calls": [CALL]}]
     result = {"role": "tool", "tool_call_id": "call_a", "content": "yes"}
     qwen.file("talk.json", json.dumps([*said(qwen), result]))
     api.answer(reply(completion("Yes.")))
-    assert qwen("ask", "--chat", "talk.json").text == "Yes.\n"
+    assert qwen.call("ask", "--chat", "talk.json").text == "Yes.\n"
     assert said(qwen)[2:] == [result, assistant("Yes.")]
 
 
@@ -103,13 +103,13 @@ class TestSystemMessage:
         begun = [{"role": "system", "content": "Be brief."}, *EARLIER]
         qwen.file("talk.json", json.dumps(begun))
         api.answer(reply(completion("2.")))
-        assert qwen("ask", "--chat", "talk.json", "-s", "Be brief.", "2?").status == 0
+        assert qwen.call("ask", "--chat", "talk.json", "-s", "Be brief.", "2?").status == 0
         assert said(qwen) == [*begun, user("2?"), assistant("2.")]
 
     @pytest.mark.parametrize("begun", [EARLIER, [{"role": "system", "content": "Rhyme."}, *EARLIER]])
     def test_another_ends_with_2(self, qwen: Program, begun: list[Any]) -> None:
         qwen.file("talk.json", json.dumps(begun))
-        result = qwen("ask", "--chat", "talk.json", "-s", "Be brief.", "2?")
+        result = qwen.call("ask", "--chat", "talk.json", "-s", "Be brief.", "2?")
         assert result.status == 2
         assert result.message.startswith("talk.json started without this system message; ")
         assert said(qwen) == begun
@@ -242,7 +242,7 @@ class TestTurns:
         qwen.file("real.json", json.dumps(EARLIER)).chmod(0o600)
         (qwen.cwd / "talk.json").symlink_to("real.json")
         api.answer(reply(completion("Yes.")))
-        assert qwen("ask", "--chat", "talk.json", "2?").status == 0
+        assert qwen.call("ask", "--chat", "talk.json", "2?").status == 0
         assert (qwen.cwd / "talk.json").is_symlink()
         assert (qwen.cwd / "real.json").stat().st_mode & 0o777 == 0o600
         assert len(said(qwen, "real.json")) == 4

@@ -32,7 +32,7 @@ def test_the_figures_are_aligned_on_a_terminal(qwen: Program, api: ApiServer) ->
 
 def test_json_prints_one_object(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.", meta=None)))
-    result = qwen("cost", "--json", "hi")
+    result = qwen.call("cost", "--json", "hi")
     assert (result.status, result.text.count("\n")) == (0, 1)
     assert json.loads(result.text) == {
         "prompt_tokens": 11,
@@ -89,13 +89,13 @@ def test_the_cost_of_other_servers_is_a_price(qwen: Program, api: ApiServer) -> 
 
 def test_an_answer_that_is_not_whole_has_cost_something_all_the_same(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion(None, finish_reason="length")))
-    result = qwen("cost", "hi")
+    result = qwen.call("cost", "hi")
     assert (result.status, result.text) == (0, DOCUMENTED)
 
 
 def test_writes_to_a_file(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    result = qwen("cost", "-o", "cost.tsv", "hi")
+    result = qwen.call("cost", "-o", "cost.tsv", "hi")
     assert (result.status, result.stdout, qwen.files()) == (0, b"", {"cost.tsv": DOCUMENTED.encode()})
 
 

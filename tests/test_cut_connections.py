@@ -57,7 +57,7 @@ def test_a_stream_whose_connection_closes_without_length_or_finish_reason_is_not
     qwen: Program, api: ApiServer
 ) -> None:
     api.answer((head(200, {"content-type": "text/event-stream"}) + event(chunk("One")), FIN))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text) == (8, "One\n")
     assert "finish reason" in result.message
 
@@ -65,7 +65,7 @@ def test_a_stream_whose_connection_closes_without_length_or_finish_reason_is_not
 def test_a_content_length_that_is_too_long_is_a_network_failure(qwen: Program, api: ApiServer) -> None:
     body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
     api.answer((head(200, {"content-length": len(body) + 10}) + body, FIN))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (6, b"")
     assert "cut" in result.message
 
@@ -73,14 +73,14 @@ def test_a_content_length_that_is_too_long_is_a_network_failure(qwen: Program, a
 def test_a_content_length_that_is_too_short_never_passes_as_an_answer(qwen: Program, api: ApiServer) -> None:
     body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
     api.answer((head(200, {"content-length": len(body) - 3}) + body, FIN))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert "not JSON" in result.message
 
 
 def test_an_http_chunk_that_lies_about_its_length_is_a_failure(qwen: Program, api: ApiServer) -> None:
     api.answer((*stream(event(chunk("One")), whole=False), http_chunk(event(chunk("two")))[:-2] + b"!!", 0.05, FIN))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert result.status in (6, 9)
     assert result.text.startswith("One")
     assert result.message
@@ -115,13 +115,13 @@ class TestCutWithoutLength:
     ) -> None:
         *whole, last = chunks("Hello.")
         api.answer((self.HEAD + b"".join(map(event, whole)) + event(last)[:-40], 0.05, FIN))
-        result = qwen(*arguments, "hi")
+        result = qwen.call(*arguments, "hi")
         assert result.status == 0
         assert "complete, but its usage may be missing" in result.message
 
     def test_inside_an_event_with_an_error_is_that_error(self, qwen: Program, api: ApiServer) -> None:
         api.answer((self.HEAD + event(chunk("One")) + b'data: {"error": {"message": "Broken"}}', FIN))
-        result = qwen("stream", "hi")
+        result = qwen.call("stream", "hi")
         assert (result.status, result.text) == (9, "One\n")
         assert "Broken" in result.message
 

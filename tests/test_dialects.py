@@ -220,15 +220,15 @@ def test_a_page_in_the_place_of_an_answer_ends_with_9_and_its_title(
 def test_reads_a_body_with_unknown_fields_and_without_optional_ones(qwen: Program, api: ApiServer) -> None:
     choice = {"message": {"content": "Hello.", "audio": {"x": 1}, "new": None}, "finish_reason": "stop", "odd": []}
     api.answer(reply({"choices": [choice], "surprise": {"deep": [1]}}))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
 
 
 def test_a_whole_response_is_read_as_one(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply(completion("Hello.", reasoning="Hm."))] * 2)
-    result = qwen("stream", "--show", "both", "hi")
+    result = qwen.call("stream", "--show", "both", "hi")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Hm.\n")
-    assert json.loads(qwen("json", "--stream", "hi").text) == completion("Hello.", reasoning="Hm.")
+    assert json.loads(qwen.call("json", "--stream", "hi").text) == completion("Hello.", reasoning="Hm.")
 
 
 def test_a_lone_surrogate_becomes_a_replacement_character(qwen: Program, api: ApiServer) -> None:
@@ -238,7 +238,7 @@ def test_a_lone_surrogate_becomes_a_replacement_character(qwen: Program, api: Ap
         events([chunk("a\ud83d"), chunk("\ude00c"), *chunks()]),
     )
     for command, text in (("ask", "a\ufffdb\ufffdc\n"), ("stream", "a\ufffdb\ufffdc\n"), ("stream", "a\U0001f600c\n")):
-        result = qwen(command, "hi")
+        result = qwen.call(command, "hi")
         assert (result.status, result.text) == (0, text)
 
 

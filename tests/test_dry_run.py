@@ -26,5 +26,5 @@ class TestDryRun:
         assert b'{\r\n  "model": ' in shown
 
     def test_goes_to_a_file(self, qwen: Program) -> None:
-        assert qwen("ask", "--dry-run", "-o", "body.json", "hi").stdout == b""
+        assert qwen.call("ask", "--dry-run", "-o", "body.json", "hi").stdout == b""
         assert json.loads(qwen.files()["body.json"])["messages"] == [{"role": "user", "content": "hi"}]

@@ -157,7 +157,7 @@ def test_any_text_is_an_endpoint_or_a_usage_error(text: str) -> None:
     ids=lambda url: url[:24],
 )
 def test_a_base_url_without_a_host_that_can_be_is_refused(qwen: Program, url: str) -> None:
-    result = qwen("ask", "hi", env={"AIMLAPI_BASE_URL": url})
+    result = qwen.call("ask", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (2, b"")
     assert "AIMLAPI_BASE_URL" in result.message
 
@@ -190,7 +190,7 @@ def test_no_base_url_is_a_defect(monkeypatch: pytest.MonkeyPatch, url: str, agen
     "url", ["http://127.0.0.1/v1\r\nX-Evil: 1", "http://127.0.0.1/v1 HTTP/1.1", "http://127.0.0.1/\x1b[2J"]
 )
 def test_a_base_url_cannot_smuggle_anything(qwen: Program, url: str) -> None:
-    result = qwen("ask", "hi", env={"AIMLAPI_BASE_URL": url})
+    result = qwen.call("ask", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (2, b"")
     assert obeyed(result.stderr.encode()) == []
     assert result.message

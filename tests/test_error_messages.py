@@ -86,5 +86,5 @@ def test_a_wrong_variable_is_reported_in_plain_words(qwen: Program, env: Mapping
 
 
 def test_a_variable_that_is_no_text_is_named(qwen: Program) -> None:
-    assert "the value of QWEN_CLI_MODEL is not UTF-8" in qwen("ask", "hi", env={"QWEN_CLI_MODEL": NO_TEXT}).message
+    assert "the value of QWEN_CLI_MODEL is not UTF-8" in qwen.call("ask", "hi", env={"QWEN_CLI_MODEL": NO_TEXT}).message
     assert "the value of --model is not UTF-8" in qwen.call("ask", "-m", NO_TEXT, "hi").message

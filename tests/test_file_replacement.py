@@ -138,11 +138,19 @@ def recorded(qwen: Program, *arguments: str, signal_number: int = 0, secret: str
     return result, found
 
 
+def by_name(value: object) -> str:
+    """A signal by its name, anything else as it is, in the id of a test."""
+    return value.name if isinstance(value, signal.Signals) else str(value)
+
+
 ENDING = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU]
 
 
-@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-@pytest.mark.parametrize("option", ["-o", "--save", "--chat"])
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [*(("-o", number) for number in ENDING), ("--save", signal.SIGTERM), ("--chat", signal.SIGTERM)],
+    ids=by_name,
+)
 def test_a_signal_while_the_file_is_replaced_comes_after_that(
     qwen: Program, api: ApiServer, option: str, number: signal.Signals
 ) -> None:
@@ -156,8 +164,14 @@ def test_a_signal_while_the_file_is_replaced_comes_after_that(
     assert b"new" in content
 
 
-@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-@pytest.mark.parametrize("command", ["ask -o new", "ask --save new", "ask --chat new", "ask --cache new", "map -o {}"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        *(("ask --chat new", number) for number in ENDING),
+        *((command, signal.SIGTERM) for command in ("ask -o new", "ask --save new", "ask --cache new", "map -o {}")),
+    ],
+    ids=by_name,
+)
 def test_a_signal_while_the_model_is_at_work_leaves_nothing(
     qwen: Program, api: ApiServer, command: str, number: signal.Signals
 ) -> None:

@@ -79,6 +79,6 @@ class TestHelp:
             assert (f"--[no-]{flag.removeprefix('--')} " if option.secondary_opts else flag) in result.text
 
     def test_of_the_program_lists_every_command(self, qwen: Program) -> None:
-        result = qwen("-h")
+        result = qwen.call("-h")
         assert (result.status, result.stderr) == (0, "")
         assert all(f"  {name} " in result.text for name in COMMANDS)

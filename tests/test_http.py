@@ -87,7 +87,7 @@ def test_a_response_is_refused_with(qwen: Program, api: ApiServer, answer: Reply
 @pytest.mark.parametrize("status", [204, 205])
 def test_a_success_without_a_body_is_no_answer(qwen: Program, api: ApiServer, status: int) -> None:
     api.answer((head(status, {"content-length": 0} if status == 205 else {}),))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert "empty" in result.message
 
@@ -124,7 +124,7 @@ def test_a_refusal_during_the_upload_is_heard_over_tls(qwen: Program, tls_api: A
 @pytest.mark.parametrize("command", ["ask", "stream", "json"])
 def test_what_is_not_http_ends_with_a_clear_line(qwen: Program, api: ApiServer, command: str) -> None:
     api.answer((b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n",))
-    result = qwen(command, "hi")
+    result = qwen.call(command, "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert "HTTP" in result.message
 
@@ -132,7 +132,7 @@ def test_what_is_not_http_ends_with_a_clear_line(qwen: Program, api: ApiServer, 
 @pytest.mark.parametrize("name", ["content-type", "x-inference-id", "location", "retry-after", "date"])
 def test_bytes_that_are_no_text_in_a_header_are_no_obstacle(qwen: Program, api: ApiServer, name: str) -> None:
     api.answer(reply(completion("Hello."), headers={name: "\udcff\udc80 ; x=\udce9"}))
-    result = qwen("ask", "-v", "hi")
+    result = qwen.call("ask", "-v", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
 
 
@@ -151,7 +151,7 @@ def test_a_redirect_is_not_followed(qwen: Program, api: ApiServer, status: int) 
 def test_no_redirect_gets_the_key(qwen: Program, api: ApiServer, command: str, status: int) -> None:
     with ApiServer() as elsewhere:
         api.answer(reply({}, status=status, headers={"location": elsewhere.base_url}))
-        result = qwen(*command.split(), *([] if "cost" in command else ["hi"]))
+        result = qwen.call(*command.split(), *([] if "cost" in command else ["hi"]))
     assert result.status == 9
     assert (elsewhere.connections, result.stdout) == (0, b"")
 

@@ -127,13 +127,13 @@ class TestIncomplete:
 def test_allow_incomplete_lets_the_file_be_replaced(qwen: Program, api: ApiServer) -> None:
     qwen.file("answer", "old")
     api.answer(reply(completion("Half", finish_reason="length")))
-    result = qwen("ask", "--allow-incomplete", "-o", "answer", "hi")
+    result = qwen.call("ask", "--allow-incomplete", "-o", "answer", "hi")
     assert (result.status, result.text, qwen.files()) == (0, "", {"answer": b"Half\n"})
 
 
 def test_a_message_without_content_is_not_whole(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(missing_content()))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.stdout) == (8, b"")
     assert "no content" in result.message
 

@@ -55,7 +55,7 @@ def test_the_first_bytes_are_out_before_the_last_are_sent(qwen: Program, api: Ap
 def test_what_arrived_of_a_body_that_is_cut_is_passed_on(qwen: Program, api: ApiServer, cut: int) -> None:
     body = body_of("long " * 2000)
     api.answer((head(200, {"content-length": len(body)}) + body[:cut], 0.05, FIN))
-    result = qwen("json", "hi")
+    result = qwen.call("json", "hi")
     assert (result.status, result.stdout) == (6, body[:cut])
 
 
@@ -71,7 +71,7 @@ def test_a_small_body_and_its_newline_are_one_write(qwen: Program, api: ApiServe
 def test_pretty_indents_and_leaves_text_readable(qwen: Program, api: ApiServer) -> None:
     body = completion("Žluťoučký")
     api.answer(reply(body))
-    result = qwen("json", "--pretty", "hi")
+    result = qwen.call("json", "--pretty", "hi")
     assert result.status == 0
     assert result.text == json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
@@ -109,7 +109,7 @@ def test_each_chunk_is_out_before_the_next_is_sent(qwen: Program, api: ApiServer
 def test_stream_and_pretty_indent_the_chunks(qwen: Program, api: ApiServer) -> None:
     sent = chunks("Hello.")
     api.answer(events(sent))
-    result = qwen("json", "--stream", "--pretty", "hi")
+    result = qwen.call("json", "--stream", "--pretty", "hi")
     assert result.status == 0
     decoder, text, found = json.JSONDecoder(), result.text, []
     while text:
@@ -132,7 +132,7 @@ def test_a_file_is_replaced_by_the_whole_body_only(qwen: Program, api: ApiServer
 
 def test_a_long_content_is_judged_without_being_kept(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("x" * 3_000_000, finish_reason="length")))
-    result = qwen("json", "hi")
+    result = qwen.call("json", "hi")
     assert (result.status, len(result.stdout) > 3_000_000) == (8, True)
     assert "--max-tokens" in result.message
 

@@ -47,6 +47,6 @@ class TestBudget:
         """The answers cannot be written, and still nothing is started beyond the limit."""
         long = "y" * 20_000
         api.always(lambda _: reply(completion(long)))
-        result = qwen("map", "--max-usd", "0.002", script='"$@" | { sleep 3; cat; }', input="x\n" * 500)
+        result = qwen("map", "--max-usd", "0.002", script='"$@" | { sleep 1; cat; }', input="x\n" * 500)
         assert len(api.requests) <= 16 + 8
         assert result.text == f"{long}\n" * len(api.requests)

@@ -121,7 +121,7 @@ def test_a_proxy_is_named_when_it(qwen: Program, status: int, part: str) -> None
     with ApiServer() as proxy:
         proxy.answer(reply(body=b"no", status=status))
         url = f"127.0.0.1:{proxy.port}"
-        result = qwen("ask", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://user:{PASSWORD}@{url}"})
+        result = qwen.call("ask", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://user:{PASSWORD}@{url}"})
     proxy.verify()
     assert (result.status, result.stdout) == (6, b"")
     assert f"proxy {url}" in result.message
@@ -140,7 +140,7 @@ def test_a_proxy_that_fails_is_asked_again(qwen: Program, status: int) -> None:
     with ApiServer() as proxy:
         proxy.answer(reply(status=status), reply(status=status))
         url = f"127.0.0.1:{proxy.port}"
-        result = qwen("ask", "--retries", "1", "hi", env={**ELSEWHERE, "HTTPS_PROXY": url})
+        result = qwen.call("ask", "--retries", "1", "hi", env={**ELSEWHERE, "HTTPS_PROXY": url})
     proxy.verify()
     assert (result.status, result.stdout) == (6, b"")
     note, last = result.stderr.splitlines()
@@ -172,7 +172,7 @@ def test_a_proxy_that_refuses_connections_is_named(qwen: Program) -> None:
     with socket.socket() as refusing:
         refusing.bind(("127.0.0.1", 0))
         url = f"127.0.0.1:{refusing.getsockname()[1]}"
-        result = qwen("ask", "--retries", "0", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://{url}"})
+        result = qwen.call("ask", "--retries", "0", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://{url}"})
     assert (result.status, result.stdout) == (6, b"")
     assert f"proxy {url}: Connection refused" in result.message
 
@@ -242,7 +242,7 @@ def test_no_proxy_is_honoured(qwen: Program) -> None:
             "AIMLAPI_BASE_URL": "https://elsewhere.invalid/v1",
             "RES_OPTIONS": "attempts:1 timeout:1",
         }
-        result = qwen("ask", "--retries", "0", "hi", env=changes)
+        result = qwen.call("ask", "--retries", "0", "hi", env=changes)
     assert (result.status, proxy.connections) == (6, 0)
     assert "elsewhere.invalid" in result.message
 

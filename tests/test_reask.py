@@ -22,7 +22,7 @@ def test_asking_again_says_what_was_wrong_and_adds_up(qwen: Program, api: ApiSer
 
 def test_asking_again_repeats_a_lone_surrogate_as_a_replacement_character(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(body=json.dumps(completion("a\ud800b")).encode()), reply(completion("spam")))
-    result = qwen("ask", "--choice=spam", "--choice=ham", "--reask=1", "hi")
+    result = qwen.call("ask", "--choice=spam", "--choice=ham", "--reask=1", "hi")
     assert (result.status, result.text) == (0, "spam\n")
     assert json.loads(api.requests[1].body)["messages"][2]["content"] == "a\ufffdb"
 

@@ -15,7 +15,7 @@ from tests.reading import read, read_stream
 @pytest.mark.parametrize("flags", [("-r",), ("--show", "reasoning")], ids=" ".join)
 def test_prints_the_reasoning_instead_when_asked(qwen: Program, api: ApiServer, flags: tuple[str, ...]) -> None:
     api.answer(reply(completion("Hello.", reasoning="They greet me.\n")))
-    result = qwen("ask", *flags, "hi")
+    result = qwen.call("ask", *flags, "hi")
     assert (result.status, result.text, result.stderr) == (0, "They greet me.\n", "")
 
 
@@ -27,7 +27,7 @@ def test_shows_both_each_on_its_own_stream(qwen: Program, api: ApiServer) -> Non
 
 def test_an_answer_without_reasoning_is_not_whole_when_reasoning_is_wanted(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    result = qwen("ask", "-r", "hi")
+    result = qwen.call("ask", "-r", "hi")
     assert (result.status, result.text) == (8, "")
     assert result.message == "the answer has no reasoning"
 
@@ -50,21 +50,21 @@ def test_reasoning_in_a_field_of_another_name_is_reasoning(qwen: Program, api: A
     pieces = [chunk(choices=[{"delta": {"reasoning": piece}}]) for piece in ("7 times", " 13")]
     answer = events([*pieces, *chunks("91.")]) if command == "stream" else reply(body)
     api.answer(answer, answer)
-    assert qwen(command, "-r", "hi").text == "7 times 13\n"
-    result = qwen(command, "--show", "both", "hi")
+    assert qwen.call(command, "-r", "hi").text == "7 times 13\n"
+    result = qwen.call(command, "--show", "both", "hi")
     assert (result.status, result.text, result.stderr) == (0, "91.\n", "7 times 13\n")
 
 
 def test_reasoning_that_comes_under_both_names_comes_once(qwen: Program, api: ApiServer) -> None:
     api.answer(events([chunk(delta={"reasoning_content": "Hm", "reasoning": "Hm"}), *chunks("Yes.")]))
-    assert qwen("stream", "-r", "hi").text == "Hm\n"
+    assert qwen.call("stream", "-r", "hi").text == "Hm\n"
 
 
 def test_a_member_reasoning_that_is_no_text_is_something_else(qwen: Program, api: ApiServer) -> None:
     body = completion("Hello.")
     body["choices"][0]["message"]["reasoning"] = {"effort": "low"}
     api.answer(reply(body))
-    assert qwen("ask", "hi").status == 0
+    assert qwen.call("ask", "hi").status == 0
 
 
 class TestReasoningOnTheTerminal:

@@ -28,7 +28,7 @@ class TestNeverShown:
 
     def test_by_an_error_within_a_stream(self, qwen: Program, api: ApiServer) -> None:
         api.answer(events([*chunks("Hello.", usage=False)[:2], error(401, f"bad {KEY}")]))
-        assert qwen("stream", "hi").status == 3
+        assert qwen.call("stream", "hi").status == 3
 
 
 @pytest.mark.parametrize("status", [401, 400, 500])
@@ -36,7 +36,7 @@ def test_an_api_that_quotes_the_key_does_not_get_it_printed(qwen: Program, api: 
     quoting = error(status, f"Incorrect API key provided: {KEY}. Get one.", requestId=KEY)
     api.answer(reply(quoting, status=status, headers={"x-inference-id": KEY}), events([error(status, KEY)]))
     for command in ("ask", "stream"):
-        result = qwen(command, "-v", "--retries", "0", "hi")
+        result = qwen.call(command, "-v", "--retries", "0", "hi")
         assert result.status in (3, 4, 5)
         assert str(status) in result.stderr
 
@@ -55,7 +55,7 @@ def test_an_api_that_quotes_the_key_does_not_get_it_printed(qwen: Program, api: 
 )
 def test_what_is_printed_without_sending_never_holds_the_key(qwen: Program, arguments: tuple[str, ...]) -> None:
     """The harness looks at every output; here is output to look at."""
-    result = qwen(*arguments)
+    result = qwen.call(*arguments)
     assert result.stdout or result.stderr
     if "--curl" in arguments:
         assert "$AIMLAPI_API_KEY" in result.text

@@ -55,10 +55,10 @@ def found_content(document: Json) -> str:
 
 def test_a_json_format_that_the_answer_does_not_keep_ends_with_9(qwen: Program, api: ApiServer) -> None:
     api.answer(events(chunks("Sure! ", "{}")), events(chunks('{"a"', ": 1}")))
-    result = qwen("stream", "--response-format", "json_object", "hi")
+    result = qwen.call("stream", "--response-format", "json_object", "hi")
     assert (result.status, result.text) == (9, "Sure! {}\n")
     assert "json_object was requested" in result.message
-    assert qwen("stream", "--response-format", "json_object", "hi").status == 0
+    assert qwen.call("stream", "--response-format", "json_object", "hi").status == 0
 
 
 # A server that refuses the field is asked once more without it: the format stands in words, too.

@@ -48,7 +48,7 @@ def test_any_other_refusal_is_final(qwen: Program, api: ApiServer, status: int) 
 
 def test_a_stream_is_tried_again_before_its_first_byte(qwen: Program, api: ApiServer) -> None:
     api.answer(failure(503, **AT_ONCE), events(chunks("At last.")))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text) == (0, "At last.\n")
 
 
@@ -61,7 +61,7 @@ def test_a_retry_has_as_much_time_as_the_first_attempt(qwen: Program, api: ApiSe
 
 def test_an_account_report_is_tried_again(qwen: Program, api: ApiServer) -> None:
     api.answer(failure(503, **AT_ONCE), reply({"current_balance": 1.5, "currency": "USD"}))
-    result = qwen("cost", "--balance")
+    result = qwen.call("cost", "--balance")
     assert result.status == 0
     assert "1.5" in result.text
 
@@ -199,7 +199,7 @@ def test_nothing_that_may_have_cost_something_is_tried_again(
 
 def test_a_stream_is_not_tried_again_after_its_first_byte(qwen: Program, api: ApiServer) -> None:
     api.answer(stream(event(chunk("One")), 0.05, RESET, whole=False))
-    result = qwen("stream", "--retries", "5", "hi")
+    result = qwen.call("stream", "--retries", "5", "hi")
     assert (result.status, result.text) == (6, "One\n")
     assert result.message
 
@@ -256,7 +256,7 @@ def test_any_retry_after_gives_a_wait_within_the_limit(value: str) -> None:
 
 def test_a_note_about_a_retry_gives_no_advice(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"message": "Not now"}, status=503, headers={"retry-after": "0"}), reply(completion("Hello.")))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
     assert re.fullmatch(r"[^;]*503[^;]*; retrying in [\d.]+ s \(1 of 2\)", result.message)
 

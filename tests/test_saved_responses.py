@@ -40,28 +40,28 @@ class TestSaved:
         first = [json.dumps(each) for each in chunks("One.")]
         second = [json.dumps(each | {"id": "chatcmpl-2"}) for each in chunks("Two.")]
         qwen.file("all", "\n".join([*first, *second, json.dumps(completion()), json.dumps(completion())]))
-        result = qwen("cost", "--saved", "--json", "all")
+        result = qwen.call("cost", "--saved", "--json", "all")
         assert result.status == 0
         assert json.loads(result.text)["responses"] == 4
         assert json.loads(result.text)["total_tokens"] == 4 * 53
 
     def test_no_later_chunk_takes_back_what_an_earlier_one_said(self, qwen: Program) -> None:
         qwen.file("lines", "".join(f"{json.dumps(each)}\n" for each in [*chunks("One."), chunk(usage=None, meta=None)]))
-        result = qwen("cost", "--saved", "lines")
+        result = qwen.call("cost", "--saved", "lines")
         assert (result.status, result.text, result.stderr) == (0, "responses\t1\n" + DOCUMENTED, "")
 
     def test_says_which_figures_are_sums_of_some_only(self, qwen: Program) -> None:
         qwen.file("a", json.dumps(completion()))
         qwen.file("b", json.dumps(completion(meta=None)))
         qwen.file("c", json.dumps(completion(meta=None)))
-        result = qwen("cost", "--saved", "a", "b", "c")
+        result = qwen.call("cost", "--saved", "a", "b", "c")
         assert result.status == 0
         assert "usd_spent\t0.00013\n" in result.text
         assert result.stderr.splitlines() == [
             f"qwen-cli: 2 of 3 responses give no {name}: the sum is without them"
             for name in ("credits_used", "usd_spent")
         ]
-        assert qwen("cost", "--saved", "-q", "a", "b").stderr == ""
+        assert qwen.call("cost", "--saved", "-q", "a", "b").stderr == ""
 
     def test_a_figure_that_none_of_them_gives_is_a_dash(self, qwen: Program) -> None:
         qwen.file("a", json.dumps(completion(meta=None)))
@@ -93,7 +93,7 @@ class TestSaved:
         assert reason in result.message
 
     def test_a_missing_file_ends_with_7(self, qwen: Program) -> None:
-        result = qwen("cost", "--saved", "gone")
+        result = qwen.call("cost", "--saved", "gone")
         assert (result.status, result.message) == (7, "cannot read gone: No such file or directory")
 
     def test_reads_standard_input_without_operands(self, qwen: Program) -> None:

@@ -73,7 +73,7 @@ def test_an_answer_that_does_not_fit_the_schema_is_9_and_names_the_place(
 def test_two_errors_are_reported_and_the_rest_counted(qwen: Program, api: ApiServer) -> None:
     qwen.file("s.json", '{"items": {"type": "string"}}')
     api.answer(reply(completion("[1, 2, 3, 4]")))
-    result = qwen("ask", "--schema", "s.json", "hi")
+    result = qwen.call("ask", "--schema", "s.json", "hi")
     assert result.status == 9
     assert result.message.endswith('/1: 2 is not of type "string"; and 2 more')
 
@@ -98,7 +98,7 @@ def test_a_remote_reference_is_2_and_never_fetched(qwen: Program) -> None:
     with ApiServer() as elsewhere:
         for target in (elsewhere.base_url, "file:///etc/hostname", "other.json"):
             qwen.file("s.json", json.dumps({"$ref": target}))
-            result = qwen("ask", "--schema", "s.json", "hi")
+            result = qwen.call("ask", "--schema", "s.json", "hi")
             assert result.status == 2
             assert "not in the file" in result.message
         assert elsewhere.connections == 0

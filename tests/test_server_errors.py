@@ -53,7 +53,7 @@ def test_a_403_about_credit_says_to_top_up(qwen: Program, api: ApiServer, messag
 def test_a_401_without_a_key_says_that_none_was_sent(qwen: Program, api: ApiServer) -> None:
     api.always(reply(error(401, "Unauthorized"), status=401))
     for arguments, env in ((("--no-key",), {}), ((), {"AIMLAPI_API_KEY": None})):
-        assert "no key was sent" in qwen("ask", *arguments, "hi", env=env).message
+        assert "no key was sent" in qwen.call("ask", *arguments, "hi", env=env).message
 
 
 def test_a_401_with_a_stored_key_says_how_to_store_another(qwen: Program, api: ApiServer, keyring: Keyring) -> None:
@@ -168,7 +168,7 @@ def test_the_other_commands_explain_errors_the_same_way(
     qwen: Program, api: ApiServer, arguments: tuple[str, ...]
 ) -> None:
     api.answer(reply(error(401, "Wrong key"), status=401))
-    result = qwen(*arguments)
+    result = qwen.call(*arguments)
     assert (result.status, result.stdout) == (3, b"")
     for part in ("401", "Wrong key", ID, "AIMLAPI_API_KEY"):
         assert part in result.message
@@ -230,7 +230,7 @@ def test_an_error_event_after_a_200_ends_with_the_status_of_the_error(
 
 def test_an_error_in_a_body_after_a_200_is_reported(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"error": {"message": "Broken inside", "code": 500}}))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert result.status in (5, 9)
     assert result.stdout == b""
     assert "Broken inside" in result.message
@@ -266,7 +266,7 @@ def test_an_error_that_comes_as_a_body_where_a_stream_was_asked_for_is_that_erro
     qwen: Program, api: ApiServer, arguments: tuple[str, ...]
 ) -> None:
     api.answer(reply({"error": {"message": "Slow down", "code": 429}}, headers={"content-type": "application/json"}))
-    result = qwen(*arguments, "hi")
+    result = qwen.call(*arguments, "hi")
     shown = '{"error": {"message": "Slow down", "code": 429}}\n' if arguments[0] == "json" else ""
     assert (result.status, result.text) == (5, shown)
     assert "Slow down" in result.message

@@ -48,7 +48,7 @@ def test_every_legal_form_of_an_event_stream_reads_the_same(qwen: Program, api: 
 def test_json_stream_prints_one_line_for_a_chunk_of_several_data_lines(qwen: Program, api: ApiServer) -> None:
     several = b"".join(b"data: " + line + b"\n" for line in MANY.encode().split(b"\n")) + b"\n"
     api.answer(stream(several, event_stream(chunks())))
-    result = qwen("json", "--stream", "--allow-incomplete", "hi")
+    result = qwen.call("json", "--stream", "--allow-incomplete", "hi")
     lines = result.text.splitlines()
     assert result.status == 0
     assert [json.loads(line) for line in lines] == [json.loads(MANY), *chunks()]
@@ -126,14 +126,14 @@ def test_a_stream_in_any_pieces_is_printed_the_same(
 ) -> None:
     content, pieces = case
     api.answer(stream(*pieces))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text, result.stderr) == (0, content + "\n", "")
 
 
 @pytest.mark.parametrize("content_type", ["Text/Event-Stream", "text/event-stream; charset=UTF-8"])
 def test_the_type_of_an_event_stream_is_known_in_any_case(qwen: Program, api: ApiServer, content_type: str) -> None:
     api.answer(stream(event_stream(chunks("Hello.")), headers={"content-type": content_type}))
-    result = qwen("stream", "hi")
+    result = qwen.call("stream", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
 
 

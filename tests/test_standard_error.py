@@ -25,9 +25,9 @@ def test_verbose_prints_method_url_status_ids_and_timings(qwen: Program, api: Ap
 def test_quiet_leaves_out_notes_but_not_what_was_asked_for(qwen: Program, api: ApiServer) -> None:
     body = completion("Half", finish_reason="length")
     api.answer(*[reply(body)] * 3)
-    assert "token limit" in qwen("ask", "--allow-incomplete", "hi").message
-    assert qwen("ask", "--allow-incomplete", "-q", "hi").stderr == ""
-    assert "tokens" in qwen("ask", "--allow-incomplete", "-q", "-u", "hi").message
+    assert "token limit" in qwen.call("ask", "--allow-incomplete", "hi").message
+    assert qwen.call("ask", "--allow-incomplete", "-q", "hi").stderr == ""
+    assert "tokens" in qwen.call("ask", "--allow-incomplete", "-q", "-u", "hi").message
 
 
 def test_notes_never_mix_with_the_result(qwen: Program, api: ApiServer) -> None:

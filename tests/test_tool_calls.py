@@ -38,7 +38,7 @@ def test_a_tool_call_is_one_json_object_on_one_line(
 def test_tool_calls_follow_the_content_a_line_each(qwen: Program, api: ApiServer) -> None:
     calls = [tool_call("a", "{}"), tool_call("b", "[1]", id="call_2")]
     api.answer(reply(completion("Let me look.", tool_calls=calls, finish_reason="tool_calls")))
-    result = qwen("ask", "--no-newline", "hi")
+    result = qwen.call("ask", "--no-newline", "hi")
     assert result.status == 0
     assert result.text == (
         'Let me look.\n{"id":"call_1","name":"a","arguments":{}}\n{"id":"call_2","name":"b","arguments":[1]}\n'
@@ -70,7 +70,7 @@ def test_a_tool_call_is_a_whole_answer(qwen: Program, api: ApiServer, streaming:
     second: Json = {"index": 0, "function": {"arguments": 'ty": "Paris"}'}}
     pieces = [chunk(delta={"tool_calls": [first]}), chunk(delta={"tool_calls": [second]})]
     api.answer(events([*pieces, *chunks(finish_reason="tool_calls")]) if streaming else reply(body))
-    result = qwen("stream" if streaming else "ask", "hi")
+    result = qwen.call("stream" if streaming else "ask", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert result.text == '{"id":"call_1","name":"weather","arguments":{"city":"Paris"}}\n'
 

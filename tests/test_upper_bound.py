@@ -31,7 +31,7 @@ def models(units: Any = UNITS, *, info: Any = None, **fields: Any) -> dict[str, 
 
 
 def figures(qwen: Program, *arguments: str, **options: Any) -> dict[str, str]:
-    result = qwen("cost", "--estimate", *arguments, **options)
+    result = qwen.call("cost", "--estimate", *arguments, **options)
     assert result.status == 0, result.stderr
     return dict(line.split("\t") for line in result.text.splitlines())
 
@@ -52,7 +52,7 @@ def test_asks_for_the_price_without_a_key_and_nothing_of_the_model(qwen: Program
 
 def test_json_prints_numbers_and_null(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(models()))
-    result = qwen("cost", "--estimate", "--json", "-q", "hi")
+    result = qwen.call("cost", "--estimate", "--json", "-q", "hi")
     assert json.loads(result.text) == {
         "prompt_tokens_at_most": 66,
         "completion_tokens_at_most": None,
@@ -110,7 +110,7 @@ def test_what_is_left_out_is_said(qwen: Program, api: ApiServer, arguments: tupl
 
 def test_a_server_without_a_list_of_models_is_reported(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"detail": "Not Found"}, status=404))
-    result = qwen("cost", "--estimate", "hi")
+    result = qwen.call("cost", "--estimate", "hi")
     assert (result.status, result.stdout) == (4, b"")
     assert result.message.startswith("the server has no list of models: HTTP 404: Not Found")
 
@@ -119,7 +119,7 @@ def test_a_server_that_wants_a_key_for_its_list_gets_it(qwen: Program, api: ApiS
     api.answer(reply(error(401), status=401), reply(models()), reply(error(401), status=401))
     assert figures(qwen, "--max-tokens", "9", "hi")["completion_tokens_at_most"] == "9"
     assert ["authorization" in request.headers for request in api.requests] == [False, True]
-    assert qwen("cost", "--estimate", "--no-key", "hi").status == 3
+    assert qwen.call("cost", "--estimate", "--no-key", "hi").status == 3
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"data": 7}', b'{"data": [7]}', b'{"data": [{"aliases": 7}]}'])

@@ -17,25 +17,25 @@ def test_usage_is_one_line_of_tokens_and_usd_on_standard_error(qwen: Program, ap
 
 def test_usage_that_the_server_did_not_give_is_a_dash(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.", usage=None, meta=None)))
-    assert qwen("ask", "-u", "hi").message == "- prompt + - completion (- reasoning) = - tokens, - USD"
+    assert qwen.call("ask", "-u", "hi").message == "- prompt + - completion (- reasoning) = - tokens, - USD"
 
 
 def test_usage_may_be_left_out_of_the_request(qwen: Program, api: ApiServer) -> None:
     api.answer(events(chunks("Hello.", usage=False)))
-    assert qwen("stream", "--no-include-usage", "hi").status == 0
+    assert qwen.call("stream", "--no-include-usage", "hi").status == 0
     assert api.request.json["stream_options"] == {"include_usage": False}
 
 
 def test_the_usage_line_takes_its_figures_from_the_last_chunks(qwen: Program, api: ApiServer) -> None:
     api.answer(events(chunks("Hello.")))
-    result = qwen("stream", "--usage", "hi")
+    result = qwen.call("stream", "--usage", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
     assert result.message == "11 prompt + 42 completion (30 reasoning) = 53 tokens, 0.00013 USD"
 
 
 def test_usage_is_printed_beside_the_body(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    result = qwen("json", "--usage", "hi")
+    result = qwen.call("json", "--usage", "hi")
     assert (result.status, json.loads(result.stdout)) == (0, completion("Hello."))
     assert result.message == "11 prompt + 42 completion (30 reasoning) = 53 tokens, 0.00013 USD"
 

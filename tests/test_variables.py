@@ -160,7 +160,7 @@ def test_the_variable_of_another_command_gets_no_note(qwen: Program) -> None:
 def test_the_own_variable_of_the_base_url_wins_over_the_providers(qwen: Program, api: ApiServer) -> None:
     env = {"AIMLAPI_BASE_URL": "http://127.0.0.1:9/v1", "QWEN_CLI_BASE_URL": api.base_url}
     api.answer(reply(completion()))
-    assert qwen("ask", "hi", env=env).status == 0
+    assert qwen.call("ask", "hi", env=env).status == 0
 
 
 def test_a_flag_overrules_the_variable_of_its_rival(qwen: Program) -> None:
