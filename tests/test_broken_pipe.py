@@ -7,7 +7,7 @@ import pytest
 
 from tests.api_server import EVENT_STREAM, SILENCE, ApiServer, Request, Step, head, http_chunk, reply
 from tests.bodies import chunk, completion, event
-from tests.program import Program
+from tests.program import SECONDS, Program
 
 
 def endless(_: Request) -> Iterator[Step]:
@@ -26,7 +26,7 @@ def test_a_reader_that_leaves_ends_it_silently_and_closes_the_connection(
     result = qwen(*command.split(), "hi", script='{ "$@"; echo $? >&2; } | head -n 1')
     assert result.stderr == "141\n"
     assert len(result.text.splitlines()) == 1
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize("command", ["stream", "json --stream"])
@@ -34,8 +34,7 @@ def test_a_reader_that_leaves_during_a_silence_ends_it_at_once(qwen: Program, ap
     api.answer((head(200, EVENT_STREAM), http_chunk(event(chunk("One.\n"))), SILENCE))
     result = qwen(*command.split(), "hi", script='{ "$@"; echo $? >&2; } | head -n 1')
     assert (len(result.text.splitlines()), result.stderr) == (1, "141\n")
-    assert result.seconds < 5
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize("command", ["ask", "json", "cost"])
@@ -45,8 +44,7 @@ def test_a_reader_that_leaves_before_anything_comes_ends_it_at_once(
     api.answer((SILENCE,))
     result = qwen(command, "hi", script='{ "$@"; echo $? >&2; } | sleep 1')
     assert (result.stdout, result.stderr) == (b"", "141\n")
-    assert result.seconds < 5
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 def test_a_reader_of_help_that_leaves_is_no_traceback(qwen: Program) -> None:
@@ -58,7 +56,7 @@ def test_a_reader_that_ignores_the_signal_of_pipes_makes_no_difference(qwen: Pro
     api.answer(endless)
     result = qwen("stream", "hi", script="trap '' PIPE; { \"$@\"; echo $? >&2; } | head -n 1")
     assert result.stderr == "141\n"
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 def test_a_slow_reader_with_a_pipe_that_does_not_block_gets_everything(qwen: Program, api: ApiServer) -> None:

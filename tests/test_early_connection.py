@@ -119,7 +119,8 @@ def test_a_connection_that_the_server_gave_up_during_a_slow_input_is_made_again(
     api.answer(reply(completion("Hello.")))
     with qwen.start("ask", "Say:", input=PIPE) as running:
         running.write(b"slow ")
-        threading.Event().wait(1)
+        wait_until(lambda: api.connections == 1, "connected")
+        wait_until(lambda: api.open_connections == 0, "given up by the server")
         running.write(b"words\n")
         running.close_input()
         result = running.finish()

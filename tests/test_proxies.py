@@ -188,7 +188,6 @@ def test_the_answer_to_connect_is_a_part_of_connecting(qwen: Program) -> None:
     assert (result.status, result.stdout) == (6, b"")
     assert f"proxy {url}" in result.message
     assert "--connect-timeout" in result.message
-    assert result.seconds < 5
 
 
 @pytest.mark.parametrize("exempt", ["[::1]", "::1/128", "fd00::/8", "10.0.0.0/8, *", "::1"])

@@ -8,7 +8,7 @@ import pytest
 from tests.api_server import FIN, SILENCE, ApiServer, Request, Step, events, head, http_chunk, reply, stream
 from tests.bodies import Json, chunk, chunks, completion, error, event
 from tests.keyring_daemon import Keyring
-from tests.program import READERS, Program, is_streamed
+from tests.program import READERS, SECONDS, Program, is_streamed
 
 ID = "req-5e1f"
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1>\n<hr>nginx</body></html>\n"
@@ -160,7 +160,7 @@ def test_an_endless_error_body_is_not_read_to_its_end(qwen: Program, api: ApiSer
     result = qwen("ask", "--retries", "0", "hi")
     assert result.status == 5
     assert "500" in result.message
-    assert api.request.closed.wait(2)
+    assert api.request.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize("arguments", [("cost", "--balance"), ("cost", "--period", "7d"), ("json", "hi")], ids=" ".join)

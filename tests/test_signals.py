@@ -26,7 +26,7 @@ from tests.api_server import (
 )
 from tests.bodies import chunk, completion, event
 from tests.keyring_daemon import Keyring
-from tests.program import TERMINAL, Program, Running, wait_until
+from tests.program import SECONDS, TERMINAL, Program, Running, wait_until
 
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -70,9 +70,9 @@ def test_a_signal_while_it_waits(
         if command == "stream":
             running.wait_for(b"One")
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert (result.status, result.stderr) == (128 + number, "")
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize("number", ENDINGS, ids=by_name)
@@ -81,9 +81,9 @@ def test_a_signal_while_it_prints(qwen: Program, api: ApiServer, number: signal.
     with qwen.start("stream", "hi") as running:
         running.wait_for(b"line\nline\n")
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert (result.status, result.stderr) == (128 + number, "")
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
@@ -94,14 +94,16 @@ def test_a_signal_while_it_waits_for_standard_input(
     with qwen.start(*arguments, input=PIPE, env=keyring.environment) as running:
         wait_until(lambda: is_asleep(running), "the program waits for its input")
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
 
 
 def is_asleep(running: Running) -> bool:
-    """Whether the process sleeps, long enough after its start to be in its own code."""
-    state = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state == "S" and time.monotonic() - running.started > 0.5
+    """Whether the process sleeps, long enough after its start to be in its own code, where Python catches no SIGINT."""
+    lines = Path(f"/proc/{running.pid}/status").read_text().splitlines()
+    fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    is_caught = int(fields["SigCgt"], 16) & 1 << signal.SIGINT - 1
+    return fields["State"].startswith("S") and not is_caught and time.monotonic() - running.started > 0.5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
@@ -114,42 +116,21 @@ def test_a_signal_while_a_keyring_hangs(
     with qwen.start(*arguments, env=changes) as running:
         wait_until(lambda: is_asleep(running), "the program waits for the keyring")
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
-    assert result.seconds < 3
-
-
-def taken_over(running: Running) -> bool:
-    """Whether the program, and no longer Python's own start, decides what SIGINT does.
-
-    Seen twice: for a moment after it ignores SIGPIPE, Python has yet to catch SIGINT.
-    """
-    if not looks_taken_over(running):
-        return False
-    time.sleep(0.005)
-    return looks_taken_over(running)
-
-
-def looks_taken_over(running: Running) -> bool:
-    fields = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{running.pid}/status").read_text().splitlines() if ":\t" in line
-    )
-    # Python blocks nothing, ignores SIGPIPE from the start, and catches SIGINT until the program has it no more.
-    ignored, caught = (int(fields[name], 16) for name in ("SigIgn", "SigCgt"))
-    return bool(ignored & 1 << signal.SIGPIPE - 1) and not caught & 1 << signal.SIGINT - 1
 
 
 @pytest.mark.parametrize("delay", [0, 0.005, 0.02, 0.05, 0.08, 0.11, 0.14])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=by_name)
 def test_a_signal_during_the_start(qwen: Program, api: ApiServer, number: signal.Signals, delay: float) -> None:
-    """At any moment since Python has handed over; before, an interrupt is Python's own affair."""
+    """At any moment; before Python has handed over, an interrupt is its own affair."""
     api.always((SILENCE,))
     with qwen.start("ask", "hi") as running:
         if number == signal.SIGINT:
-            wait_until(lambda: taken_over(running), "the program runs")
+            wait_until(lambda: api.connections == 1, "the program runs")
         time.sleep(delay)
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert (result.status, result.stdout, result.stderr) == (128 + number, b"", "")
 
 
@@ -183,11 +164,11 @@ def test_control_c_on_a_terminal_leaves_it_clean(qwen: Program, api: ApiServer, 
         # Long enough for the spinner to be seen.
         running.wait_for(b"waiting", "terminal")
         running.type(b"\x03")
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert result.status == 130
     assert result.terminal.endswith(b"\x1b[2K")
     assert b"Aborted" not in result.terminal
-    assert api.request.closed.wait(1)
+    assert api.request.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize("delay", [0, 0.0005, 0.002])
@@ -200,7 +181,7 @@ def test_further_signals_do_not_disturb_the_cleaning_up(qwen: Program, api: ApiS
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 running.send(number)
                 time.sleep(delay)
-            result = running.finish(timeout=5)
+            result = running.finish()
         assert result.status in [128 + number for number in ENDINGS]
         assert (result.stderr, qwen.files()) == ("", {"answer": b"old"})
 
@@ -209,12 +190,11 @@ def test_further_signals_do_not_disturb_the_cleaning_up(qwen: Program, api: ApiS
 def test_a_signal_while_it_connects(qwen: Program, arguments: tuple[str, ...]) -> None:
     with unanswering_port() as port:
         url = f"http://127.0.0.1:{port}/v1"
-        with qwen.start("ask", *arguments, env={"AIMLAPI_BASE_URL": url}) as running:
+        with qwen.start("ask", "--connect-timeout", "600", *arguments, env={"AIMLAPI_BASE_URL": url}) as running:
             wait_until(lambda: is_asleep(running), "the program waits for its connection")
             running.send(signal.SIGINT)
-            result = running.finish(timeout=5)
+            result = running.finish()
     assert (result.status, result.stdout, result.stderr, qwen.files()) == (130, b"", "", {})
-    assert result.seconds < 4
 
 
 @pytest.mark.parametrize("command", ["ask hi", "ask --save receipt hi", "ask --chat talk hi", "map"])
@@ -239,10 +219,10 @@ def test_an_interrupt_is_heard_at_once_while_connecting_through(qwen: Program, w
         changes = {"AIMLAPI_BASE_URL": f"https://{address}/v1"}
         if where == "a proxy":
             changes = {"AIMLAPI_BASE_URL": "https://elsewhere.example/v1", "HTTPS_PROXY": f"http://{address}"}
-        with qwen.start("ask", "hi", env=changes) as running:
+        with qwen.start("ask", "--connect-timeout", "600", "hi", env=changes) as running:
             connection, _ = silent.accept()
             with connection:
                 connection.recv(1)
                 running.send(signal.SIGINT)
-                result = running.finish(timeout=2)
+                result = running.finish()
     assert (result.status, result.stdout, result.stderr) == (130, b"", "")

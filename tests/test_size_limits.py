@@ -8,7 +8,7 @@ import pytest
 
 from tests.api_server import EVENT_STREAM, ApiServer, Request, Step, events, head, http_chunk
 from tests.bodies import chunk, chunks, completion, event
-from tests.program import Program
+from tests.program import SECONDS, Program
 
 
 def flood(request: Request) -> Iterator[Step]:
@@ -25,7 +25,7 @@ def test_a_response_without_end_stops_at_the_stated_limit(qwen: Program, api: Ap
     assert (result.status, result.stdout) == (9, b"")
     assert "MiB" in result.message
     assert result.peak_memory < 300 << 20
-    assert api.request.closed.wait(2)
+    assert api.request.closed.wait(SECONDS)
 
 
 MANY = "x" * 100_000
@@ -57,7 +57,7 @@ def test_a_stream_without_end_stops_at_the_stated_limit_of(
     assert result.status == 9
     assert "MiB" in result.message
     assert result.peak_memory < 400 << 20
-    assert api.request.closed.wait(2)
+    assert api.request.closed.wait(SECONDS)
 
 
 def test_a_stream_that_is_only_printed_is_not_kept(qwen: Program, api: ApiServer) -> None:

@@ -1,5 +1,6 @@
 """What a wait looks like: a spinner on a terminal, elsewhere one note if it takes long."""
 
+import re
 import signal
 import threading
 import time
@@ -24,19 +25,27 @@ class TestSpinner:
         yield api
         assert len(api.requests) == 1
 
-    def test_is_gone_before_the_first_output(self, qwen: Program, slow: ApiServer) -> None:
-        shown = qwen("ask", "hi", terminal=TERMINAL).terminal
+    def test_is_gone_before_the_first_output(self, qwen: Program, api: ApiServer) -> None:
+        seen = threading.Event()
+        api.answer((seen, *reply(completion("Hello."))))
+        with qwen.start("ask", "hi", terminal=TERMINAL) as running:
+            running.wait_for(b"waiting for the answer", "terminal")
+            seen.set()
+            shown = running.finish().terminal
         spinner, _, answer = shown.rpartition(b"\x1b[2K")
-        assert "waiting for the answer (0 s)" in spinner.decode()
+        assert re.search(r"waiting for the answer \(\d s\)", spinner.decode())
         assert answer == b"Hello.\r\n"
         assert b"\x1b[?25l" not in shown, (
             "the cursor was hidden: whatever stops the program would have to show it again"
         )
-        assert slow.requests
 
     def test_is_gone_before_the_first_chunk(self, qwen: Program, api: ApiServer) -> None:
-        api.answer(stream(0.8, event(chunk("Hel")), 0.2, event(chunk("lo.", finish_reason="stop"))))
-        shown = qwen("stream", "hi", terminal=TERMINAL).terminal
+        seen = threading.Event()
+        api.answer(stream(seen, event(chunk("Hel")), 0.2, event(chunk("lo.", finish_reason="stop"))))
+        with qwen.start("stream", "hi", terminal=TERMINAL) as running:
+            running.wait_for(b"waiting for the answer", "terminal")
+            seen.set()
+            shown = running.finish().terminal
         spinner, _, answer = shown.rpartition(b"\x1b[2K")
         assert b"waiting for the answer" in spinner
         assert answer.endswith(b"Hello.\r\n")
@@ -70,8 +79,12 @@ def test_the_spinner_is_gone_before_standard_output_is_written_elsewhere(qwen: P
 
 
 def test_the_spinner_shows_the_seconds(qwen: Program, api: ApiServer) -> None:
-    api.answer((1.3, *reply(completion("Hello."))))
-    assert "waiting for the answer (1 s)" in qwen("ask", "hi", terminal=TERMINAL).terminal.decode()
+    seen = threading.Event()
+    api.answer((seen, *reply(completion("Hello."))))
+    with qwen.start("ask", "hi", terminal=TERMINAL) as running:
+        running.wait_for(b"waiting for the answer (1 s)", "terminal")
+        seen.set()
+        assert running.finish().status == 0
 
 
 def test_a_job_in_the_background_shows_no_spinner(qwen: Program, api: ApiServer) -> None:
@@ -87,7 +100,7 @@ def test_a_signal_erases_the_spinner(qwen: Program, api: ApiServer, number: sign
     with qwen.start("ask", "hi", terminal=TERMINAL, script='ulimit -c 0; exec "$@"') as running:
         running.wait_for(b"waiting", "terminal")
         running.send(number)
-        result = running.finish(timeout=5)
+        result = running.finish()
     assert result.status == 128 + number
     assert result.terminal.endswith(ERASED.encode())
 
@@ -95,9 +108,17 @@ def test_a_signal_erases_the_spinner(qwen: Program, api: ApiServer, number: sign
 def test_a_long_wait_without_a_terminal_gets_one_note(capfd: pytest.CaptureFixture[str]) -> None:
     wait = Wait("waiting for the answer", Notes(), patience=0.05)
     wait.begin(spinning=False)
-    time.sleep(0.3)
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return bool(said)
+
+    wait_until(is_said, "a note")
+    time.sleep(0.2)  # a second one would come meanwhile
     wait.over()
-    assert capfd.readouterr().err == "qwen-cli: still waiting for the answer, after 0 s\n"
+    assert said + capfd.readouterr().err == "qwen-cli: still waiting for the answer, after 0 s\n"
 
 
 def test_a_short_wait_without_a_terminal_gets_none(capfd: pytest.CaptureFixture[str]) -> None:

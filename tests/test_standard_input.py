@@ -311,7 +311,7 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
     qwen: Program, arguments: tuple[str, ...], readers: tuple[str, str]
 ) -> None:
     with qwen.start("ask", *arguments, input=PIPE) as running:
-        result = running.finish(timeout=2.5)
+        result = running.finish()
     assert result.status == 2
     assert result.message == f"{readers[0]} and {readers[1]} cannot both read standard input"
 

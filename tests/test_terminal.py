@@ -1,5 +1,7 @@
 """One terminal, several writers: each on a line of its own, the spinner out of the way, the echo as it was."""
 
+import threading
+
 import pytest
 
 from tests.api_server import ApiServer, events, reply
@@ -11,8 +13,12 @@ PLAIN = {"NO_COLOR": "1"}
 
 def test_a_note_erases_the_spinner_and_has_its_own_line(qwen: Program, api: ApiServer) -> None:
     refused = reply({"message": "busy"}, status=503, headers={"retry-after": "1"})
-    api.answer((0.6, *refused), reply(completion("Hello.")))
-    shown = lines_of(qwen("ask", "-v", "hi", terminal=TERMINAL, env=PLAIN).terminal)
+    seen = threading.Event()
+    api.answer((seen, *refused), reply(completion("Hello.")))
+    with qwen.start("ask", "-v", "hi", terminal=TERMINAL, env=PLAIN) as running:
+        running.wait_for(b"waiting", "terminal")
+        seen.set()
+        shown = lines_of(running.finish().terminal)
     assert shown[-2:] == ["Hello.", ""]
     assert len(shown) > 4
     assert all(line.startswith("qwen-cli: ") for line in shown[:-2])

@@ -17,10 +17,7 @@ from tests.api_server import (
     unanswering_port,
 )
 from tests.bodies import chunk, chunks, completion, event, event_stream
-from tests.program import LARGE, Program
-
-SLACK = 4
-"""Seconds beyond what the flags promise: for starting, and for a machine that is busy."""
+from tests.program import LARGE, SECONDS, Program
 
 SILENT: list[tuple[str, Reply]] = [
     ("says nothing", (SILENCE,)),
@@ -38,8 +35,8 @@ def test_a_server_that(qwen: Program, api: ApiServer, name: str, answer: Reply) 
     result = qwen("stream" if "stream" in name else "ask", "--timeout", "0.5", "hi")
     assert result.status == 6
     assert "--timeout" in result.message
-    assert 0.5 <= result.seconds < 0.5 + SLACK
-    assert api.request.closed.wait(1)
+    assert result.seconds >= 0.5
+    assert api.request.closed.wait(SECONDS)
 
 
 def test_a_stream_that_falls_silent_keeps_what_arrived(qwen: Program, api: ApiServer) -> None:
@@ -47,7 +44,6 @@ def test_a_stream_that_falls_silent_keeps_what_arrived(qwen: Program, api: ApiSe
     result = qwen("stream", "--timeout", "0.5", "hi")
     assert (result.status, result.text) == (6, "One two\n")
     assert "--timeout" in result.message
-    assert result.seconds < 0.5 + SLACK
 
 
 @pytest.mark.parametrize("command", ["ask", "stream"])
@@ -60,21 +56,22 @@ def test_a_server_that_drips_is_listened_to(qwen: Program, api: ApiServer, comma
         yield head(200, {"content-type": "text/event-stream", "content-length": len(body + rest)})
         for byte in body[:6]:
             yield bytes([byte])
-            yield 0.2
+            yield 0.4
         yield body[6:] + rest
 
     api.answer(drip)
-    result = qwen(command, "--timeout", "0.8", "hi")
+    result = qwen(command, "--timeout", "2", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert b"Hello." in result.stdout
-    assert result.seconds > 1.2
+    assert result.seconds > 2
 
 
 def test_keep_alive_comments_keep_a_stream_alive(qwen: Program, api: ApiServer) -> None:
-    thinking: list[Step] = [b": keep-alive\n\n", 0.2] * 6
+    thinking: list[Step] = [b": keep-alive\n\n", 0.4] * 6
     api.answer(stream(*thinking, event_stream(chunks("Hello."))))
-    result = qwen("stream", "--timeout", "0.8", "hi")
+    result = qwen("stream", "--timeout", "2", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
+    assert result.seconds > 2
 
 
 def test_a_port_that_never_answers_costs_the_connect_timeout(qwen: Program) -> None:
@@ -83,28 +80,28 @@ def test_a_port_that_never_answers_costs_the_connect_timeout(qwen: Program) -> N
         result = qwen("ask", "--connect-timeout", "0.5", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (6, b"")
     assert "--connect-timeout" in result.message
-    assert 0.5 <= result.seconds < 0.5 + SLACK
+    assert result.seconds >= 0.5
 
 
 def test_a_usage_error_does_not_wait_for_a_connection(qwen: Program) -> None:
     with unanswering_port() as port:
-        result = qwen("ask", "-f", "missing", env={"AIMLAPI_BASE_URL": f"http://127.0.0.1:{port}/v1"})
+        changes = {"AIMLAPI_BASE_URL": f"http://127.0.0.1:{port}/v1"}
+        result = qwen("ask", "--connect-timeout", "600", "-f", "missing", env=changes)
     assert (result.status, result.stdout) == (7, b"")
     assert "missing" in result.message
-    assert result.seconds < SLACK
 
 
 def test_a_server_that_never_shakes_hands_costs_the_connect_timeout(qwen: Program, api: ApiServer) -> None:
     changes = {"AIMLAPI_BASE_URL": f"https://127.0.0.1:{api.port}/v1"}
-    result = qwen("ask", "--connect-timeout", "0.5", "--timeout", "2", "--retries", "0", "hi", env=changes)
+    result = qwen("ask", "--connect-timeout", "0.5", "--retries", "0", "hi", env=changes)
     assert (result.status, result.stdout) == (6, b"")
-    assert result.message
-    assert 0.5 <= result.seconds < 2 + SLACK
+    assert "--connect-timeout" in result.message
+    assert result.seconds >= 0.5
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "soon", ""])
 def test_a_timeout_that_is_none_is_a_usage_error(qwen: Program, value: str) -> None:
-    result = qwen("ask", "--timeout", value, "hi")
+    result = qwen.call("ask", "--timeout", value, "hi")
     assert (result.status, result.stdout) == (2, b"")
     assert "--timeout" in result.stderr
 
@@ -127,6 +124,6 @@ def test_a_server_that_does_not_read_costs_the_timeout(qwen: Program, api: ApiSe
     api.answer((3600.0,))
     with qwen.start("ask", "--timeout", "1", input=LARGE * 2) as running:
         api.wait_for_requests()
-        result = running.finish(timeout=10)
+        result = running.finish()
     assert (result.status, result.stdout) == (6, b"")
     assert "--timeout" in result.message
