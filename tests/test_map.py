@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_the_number_of_items(qwen: Program) -> None:
             server.always(echo)
             return qwen("map", input=lines, server=server, timeout=60).peak_memory
 
-    few, many = peak(200), peak(4000)
+    few, many = peak(200), peak(2500)
     assert many < 1.2 * few
 
 
