@@ -4,7 +4,7 @@ Nothing is lost: HTML and references are text, line breaks stay, links and image
 copied has no frame, no padding and no trailing spaces. The only module that imports rich.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -27,6 +27,9 @@ _MAX_NESTING: Final = 1000
 """Beyond it, text would be left out; Python's own limit comes first."""
 
 _MIN_WIDTH: Final = 20
+_MIN_COLUMN: Final = 6
+"""What a column of a table takes at least, the space beside it included: a narrower one would lose its text."""
+
 _STYLES: Final = {"strong": "bold", "em": "italic", "s": "strike"}
 _ALIGNMENTS: Final = {"text-align:right": "right", "text-align:center": "center"}
 
@@ -45,7 +48,7 @@ def render(text: str, *, width: int, has_colour: bool) -> str:
         .enable(["strikethrough", "table"])
         .disable("reference")
     )
-    lines = _Renderer(console).blocks(SyntaxTreeNode(parser.parse(text)).children, width)
+    lines = _Renderer(console, text.split("\n")).blocks(SyntaxTreeNode(parser.parse(text)).children, width)
     # Not printed by the console, which would turn the tabs of code into spaces.
     return "\n".join(
         "".join(_as_written(segment, has_colour=has_colour) for segment in line.render(console)) for line in lines
@@ -60,8 +63,9 @@ def _as_written(segment: Segment, *, has_colour: bool) -> str:
 class _Renderer:
     """Renders blocks as lines; what is nested deeply is wrapped beyond the width rather than at each letter."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, source: Sequence[str]) -> None:
         self._console = console
+        self._source = source
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode], width: int, *, is_tight: bool = False) -> Iterator[Text]:
         """The lines of some blocks, with a blank line between two."""
@@ -103,7 +107,7 @@ class _Renderer:
     def _list(self, node: SyntaxTreeNode, width: int) -> Iterator[Text]:
         number = int(node.attrs.get("start", 1))
         for place, item in enumerate(node.children):
-            mark = "• " if node.type == "bullet_list" else f"{number + place}. "
+            mark = "• " if node.type == "bullet_list" else f"{number + place}{item.markup} "
             is_tight = all(child.hidden for child in item.children if child.type == "paragraph")
             if place and not is_tight:
                 yield Text()
@@ -114,13 +118,18 @@ class _Renderer:
 
     def _table(self, node: SyntaxTreeNode, width: int) -> Iterator[Text]:
         head, *body = (row.children for part in node.children for row in part.children)
+        source = self._source[slice(*node.map or ())]
+        bars = [line.replace("\\|", "").count("|") for line in source]
+        if max(bars) > bars[0]:
+            yield from map(Text, source)  # a cell with a bar in it: what is beyond the last column would be left out
+            return
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, border_style="dim")
         for cell in head:
             justify = _ALIGNMENTS.get(str(cell.attrs.get("style", "")), "left")
             table.add_column(_inline(cell, "bold"), justify=justify, overflow="fold")  # type: ignore[arg-type]
         for row in body:
             table.add_row(*map(_inline, row))
-        options = self._console.options.update(width=max(width, _MIN_WIDTH))
+        options = self._console.options.update(width=max(width, _MIN_COLUMN * len(head)))
         for line in self._console.render_lines(table, options, pad=False):
             text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
             text.rstrip()
