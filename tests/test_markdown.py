@@ -57,7 +57,7 @@ CASES: list[tuple[str, str, list[str]]] = [
         "| a | **b** | c |\n|---|--:|:-:|\n| 1 | 2 | 3 |\n| long cell | | x |",
         ["a           b   c", "─────────────────", "1           2   3", "long cell       x"],
     ),
-    ("a table in a quote", "> | a | b |\n> |---|---|\n> | 1 | 2 |", ["│ a   b", "│ ───────", "│ 1   2"]),
+    ("a table in a quote", "> | a | b |\n> |---|---|\n> | 1 | 2 |", ["│ a   b", "│ ─────", "│ 1   2"]),
     (
         "a table with a bar in a cell",
         "| a | b |\n|---|---|\n| `ls | wc` | counts |\n| 1 \\| 2 | 3 |",
