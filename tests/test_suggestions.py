@@ -71,7 +71,9 @@ def test_what_nobody_can_have_meant_gets_no_suggestion(qwen: Program, flag: str)
 
 
 @pytest.mark.parametrize(
-    "words", [["sandbox", "--url"], ["filter", "-c"], ["models", "--continue"], ["key", "set", "--attach"]], ids=" ".join
+    "words",
+    [["sandbox", "--url"], ["filter", "-c"], ["models", "--continue"], ["key", "set", "--attach"]],
+    ids=" ".join,
 )
 def test_no_command_is_offered_an_option_that_it_does_not_take(qwen: Program, words: list[str]) -> None:
     *command, flag = words

@@ -97,11 +97,10 @@ def suggestion(name: str, arguments: list[str], context: click.Context) -> str:
     if peers and (isinstance(context.command, click.Group) or set(_FLAG.findall(peers)) <= {*flags}):
         return peers
     program = context.find_root()
-    command = name.removeprefix("--")
-    if isinstance(program.command, click.Group) and command in program.command.list_commands(program):
-        return f"did you mean '{program.command_path} {command}'?"
-    if name in _flags(program.command.get_params(program)):
-        return f"did you mean '{program.command_path} {name}'?"
+    commands = program.command.list_commands(program) if isinstance(program.command, click.Group) else []
+    words = [*commands, *_flags(program.command.get_params(program))]
+    if meant := next((word for word in (name.removeprefix("--"), name) if word in words), None):
+        return f"did you mean '{program.command_path} {meant}'?"
     if isinstance(context.command, click.Group) and (owner := _command_with(name, context.command, context)):
         return f"put it after the command: {context.command_path} {owner} {name}"
     close = similar(name.replace("_", "-"), [flag for flag in flags if flag.startswith("--")])
