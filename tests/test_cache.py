@@ -190,6 +190,16 @@ def test_a_cache_that_cannot_be_written_is_reported(qwen: Program, api: ApiServe
     assert "cache" in result.message
 
 
+@pytest.mark.parametrize("command", ["ask", "json", "check", "map", "filter"])
+def test_a_folder_that_cannot_be_made_is_found_out_before_anything_is_sent(
+    qwen: Program, api: ApiServer, command: str
+) -> None:
+    """Not even root makes one in /proc."""
+    result = qwen(command, "hi", input="x\n", env={"QWEN_CLI_CACHE": "/proc/cache"})
+    assert (result.status, result.stdout, api.requests) == (7, b"", [])
+    assert result.message.startswith("cannot write the cache in /proc/cache")
+
+
 def test_many_processes_share_one_cache(qwen: Program, api: ApiServer, folder: Path) -> None:
     """Sixteen at once, all with the same two requests: every answer is right and every entry whole."""
     api.always(lambda request: reply(completion(request.json["messages"][0]["content"].upper())))
