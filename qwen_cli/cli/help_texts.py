@@ -160,8 +160,6 @@ _WITH_VARIABLES = ("ask", "stream", "json", "cost", "check", "map", "filter", "m
 
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
-    **{
-        f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
-    },
+    **{f"qwen-cli {name}": _VARIABLES for name in _WITH_VARIABLES},
 }
 """Command path -> what its help ends with."""
