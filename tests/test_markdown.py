@@ -51,6 +51,7 @@ CASES: list[tuple[str, str, list[str]]] = [
         ["use <b> or List<String>", "", "<div>", "", "<p>"],
     ),
     ("no Markdown", "2 * 3 * 4 = 24, a_b_c [x] {y} $z", ["2 * 3 * 4 = 24, a_b_c [x] {y} $z"]),
+    ("bare JSON", '{\n  "a": [\n    1\n  ]\n}', ["{", '  "a": [', "    1", "  ]", "}"]),
     ("nothing", "", [""]),
     (
         "a table",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
 from rich.box import SIMPLE_HEAD
 from rich.color import ColorSystem
@@ -48,11 +49,22 @@ def render(text: str, *, width: int, has_colour: bool) -> str:
         .enable(["strikethrough", "table"])
         .disable("reference")
     )
+    parser.inline.ruler.at("newline", _line_break)
     lines = _Renderer(console, text.split("\n")).blocks(SyntaxTreeNode(parser.parse(text)).children, width)
     # Not printed by the console, which would turn the tabs of code into spaces.
     return "\n".join(
         "".join(_as_written(segment, has_colour=has_colour) for segment in line.render(console)) for line in lines
     )
+
+
+def _line_break(state: StateInline, silent: bool) -> bool:
+    """A line break within a block: unlike in HTML, the next line keeps its indentation, as in verse or bare JSON."""
+    if state.src[state.pos] != "\n":
+        return False
+    if not silent:
+        state.push("softbreak", "br", 0)
+    state.pos += 1
+    return True
 
 
 def _as_written(segment: Segment, *, has_colour: bool) -> str:
@@ -141,7 +153,7 @@ def _inline(node: SyntaxTreeNode, style: str = "") -> Text:
     text = Text()
     for child in node.children:
         match child.type:
-            case "softbreak" | "hardbreak":
+            case "softbreak" | "hardbreak":  # the latter by a backslash
                 text.append("\n")
             case "code_inline":
                 text.append(visible(child.content), "cyan")
