@@ -161,6 +161,14 @@ def test_records_are_answered_as_they_come(qwen: Program, api: ApiServer) -> Non
         running.close_input()
 
 
+def test_the_terminal_is_told_before_it_is_read(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    with qwen.start("map", "--csv", "{a}", terminal=["stdin", "stderr"]) as running:
+        running.wait_for(b"reading standard input from the terminal; end it with Control-D", "terminal")
+        running.type(b"a\n1\n\x04")
+        assert running.finish().stdout == b"a,answer\n1,1\n"
+
+
 def test_what_an_interrupt_leaves_unanswered_keeps_its_record(qwen: Program, api: ApiServer) -> None:
     release = threading.Event()
     api.always(lambda request: (release, *echo(request)) if asked(request) == "2" else echo(request))
