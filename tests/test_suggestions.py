@@ -24,6 +24,7 @@ def test_a_bare_prompt_gets_the_command_line_that_works(qwen: Program) -> None:
         (["ask", "--verbose is what?"], "put -- before a prompt that begins with '-'"),
         (["help", "xyzzy"], "no such command: xyzzy; the commands are"),
         (["xyzzy"], f"the commands are {', '.join(COMMANDS)}; to use it as a prompt: qwen-cli ask xyzzy (see"),
+        (["-"], "to use it as a prompt: qwen-cli ask - (see"),
         (["key", "xyzzy"], "the commands are set, status, delete (see"),
         (["version"], "no such command: version; did you mean --version?"),
         (["ask", "--version"], "did you mean 'qwen-cli --version'?"),
@@ -40,6 +41,7 @@ def test_a_bare_prompt_gets_the_command_line_that_works(qwen: Program) -> None:
         (["ask", "--api-key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
         (["ask", "--continue", "hi"], "--chat FILE (see"),
         (["ask", "-c", "hi"], "--chat FILE (see"),
+        (["ask", "--api_key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
         (["ask", "--key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
         (["ask", "--top", "1", "hi"], "did you mean --top-p or --top-logprobs? (see"),
         (["filter", "--json", "hi"], "the items are printed as they came (see"),
@@ -72,7 +74,13 @@ def test_what_nobody_can_have_meant_gets_no_suggestion(qwen: Program, flag: str)
 
 @pytest.mark.parametrize(
     "words",
-    [["sandbox", "--url"], ["filter", "-c"], ["models", "--continue"], ["key", "set", "--attach"]],
+    [
+        ["stream", "--stream"],
+        ["sandbox", "--url"],
+        ["filter", "-c"],
+        ["models", "--continue"],
+        ["key", "set", "--attach"],
+    ],
     ids=" ".join,
 )
 def test_no_command_is_offered_an_option_that_it_does_not_take(qwen: Program, words: list[str]) -> None:

@@ -92,18 +92,19 @@ def suggestion(name: str, arguments: list[str], context: click.Context) -> str:
         is_prose = any(" " in argument for argument in arguments if argument.startswith(name) and "=" not in argument)
         if is_prose or not name.lstrip("-")[:1].isalpha():
             return "put -- before a prompt that begins with '-'"
-    flags = _flags(parameters)
+    flags, name = _flags(parameters), name.replace("_", "-")
     peers = _OPTIONS_OF_PEERS.get(name, "")
     if peers and (isinstance(context.command, click.Group) or set(_FLAG.findall(peers)) <= {*flags}):
         return peers
     program = context.find_root()
     commands = program.command.list_commands(program) if isinstance(program.command, click.Group) else []
     words = [*commands, *_flags(program.command.get_params(program))]
-    if meant := next((word for word in (name.removeprefix("--"), name) if word in words), None):
+    meant = next((word for word in (name.removeprefix("--"), name) if word in words), context.info_name)
+    if meant != context.info_name:
         return f"did you mean '{program.command_path} {meant}'?"
     if isinstance(context.command, click.Group) and (owner := _command_with(name, context.command, context)):
         return f"put it after the command: {context.command_path} {owner} {name}"
-    close = similar(name.replace("_", "-"), [flag for flag in flags if flag.startswith("--")])
+    close = similar(name, [flag for flag in flags if flag.startswith("--")])
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
