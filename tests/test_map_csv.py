@@ -161,6 +161,12 @@ def test_records_are_answered_as_they_come(qwen: Program, api: ApiServer) -> Non
         running.close_input()
 
 
+def test_a_column_may_have_any_name(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", "--csv", 'Is {# of items} {$} in {"a": 1} { }?', input="# of items,$\n3,x\n")
+    assert table(result.stdout)[1] == ["3", "x", 'Is 3 x in {"a": 1} { }?']
+
+
 def test_the_terminal_is_told_before_it_is_read(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     with qwen.start("map", "--csv", "{a}", terminal=["stdin", "stderr"]) as running:
