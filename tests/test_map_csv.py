@@ -70,7 +70,14 @@ def test_a_choice_goes_into_the_column_answer(qwen: Program, api: ApiServer) -> 
     assert result.text == "id,answer\n1,spam\n"
 
 
-def test_without_a_placeholder_the_record_is_asked_about_as_json(qwen: Program, api: ApiServer) -> None:
+def test_the_whole_record_is_asked_about_as_json(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    assert table(qwen("map", "--csv", "Is {} new?", input="id,name,\n1,Ann,x\n").stdout)[1][3] == (
+        'Is {"id":"1","name":"Ann"} new?'
+    )
+
+
+def test_without_a_placeholder_the_record_comes_last(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     result = qwen("map", "--csv", "--json", "Classify:", input="id,name,\n1,Ann,x\n")
     assert asked(api.requests[0]) == 'Classify:\n\n{"id":"1","name":"Ann"}'
