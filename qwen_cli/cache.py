@@ -48,7 +48,6 @@ class Cache(NamedTuple):
 
     def _make_folder(self, folder: str) -> None:
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
             os.makedirs(folder, mode=0o700, exist_ok=True)
         except OSError as error:
             raise LocalError(f"cannot write the cache in {self.folder}: {error.strerror}") from error

@@ -14,10 +14,11 @@ PRICED = {
         {"measure": "output", "price": 2.925, "per": 1_000_000},
     ],
 }
+NO_SENSE = {"kind": "fixed", "units": [{"measure": "input", "price": 1, "per": 0}, {"measure": "output", "price": 2}]}
 MODELS: list[Any] = [
     {"id": "qwen/Large", "info": {"contextLength": 256000}, "pricing": PRICED},
     {"id": "alpha-local", "max_model_len": 4096},
-    {"id": "qwen/small", "pricing": {"kind": "variable"}},
+    {"id": "qwen/small", "pricing": NO_SENSE},
     {"name": "one without an id"},
 ]
 LINES = ["alpha-local\t-\t-\t4096", "qwen/Large\t0.4875\t2.925\t256000", "qwen/small\t-\t-\t-"]
