@@ -128,7 +128,8 @@ def test_a_flawed_record_fails_alone_and_names_its_line(qwen: Program, api: ApiS
 
 def test_blank_records_are_not_sent(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "--csv", "{b}", input="a,b\n, \n\n1,2\n").text == "a,b,answer\n, ,\n\n1,2,2\n"
+    result = qwen("map", "--csv", "{b}", input="a,b\n, \n\n1,2\n")
+    assert (result.status, result.text) == (0, "a,b,answer\n, ,\n\n1,2,2\n")
     assert len(api.requests) == 1
 
 
