@@ -94,7 +94,7 @@ def test_lines_break_at_words_and_fit_the_width(width: int, words: str) -> None:
 
 def test_a_table_with_many_columns_keeps_its_text() -> None:
     """It is wider than the terminal, as code may be."""
-    cells = [f"c{number}" for number in range(30)]
+    cells = [f"{number:02}" for number in range(30)]
     row = f"|{'|'.join(cells)}|\n"
     assert rendered(f"{row}|{'-|' * len(cells)}\n{row}", width=40)[2].split() == cells
 

@@ -28,7 +28,7 @@ _MAX_NESTING: Final = 1000
 """Beyond it, text would be left out; Python's own limit comes first."""
 
 _MIN_WIDTH: Final = 20
-_MIN_COLUMN: Final = 6
+_MIN_COLUMN: Final = 5
 """What a column of a table takes at least, the space beside it included: a narrower one would lose its text."""
 
 _STYLES: Final = {"strong": "bold", "em": "italic", "s": "strike"}
