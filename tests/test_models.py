@@ -17,7 +17,7 @@ PRICED = {
 NO_SENSE = {"kind": "fixed", "units": [{"measure": "input", "price": 1, "per": 0}, {"measure": "output", "price": 2}]}
 MODELS: list[Any] = [
     {"id": "qwen/Large", "info": {"contextLength": 256000}, "pricing": PRICED},
-    {"id": "alpha-local", "max_model_len": 4096},
+    {"id": "alpha-local", "max_model_len": 4096, "pricing": {"kind": "fixed", "units": None}},
     {"id": "qwen/small", "pricing": NO_SENSE},
     {"name": "one without an id"},
 ]
