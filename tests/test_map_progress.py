@@ -63,6 +63,7 @@ def tally(*, done: int, failed: int = 0) -> Tally:
     [
         pytest.param(line(tally(done=0), None, Decimal(0), 0, waiting=False), "0 done, 0.0/s", id="at the start"),
         pytest.param(line(tally(done=3), None, Decimal(0), 2, waiting=False), "3 done, 1.5/s", id="of a pipe"),
+        pytest.param(line(tally(done=1), None, Decimal("0.00004"), 1, waiting=False), "1 done, 1.0/s", id="too little"),
         pytest.param(
             line(tally(done=30, failed=2), 90, Decimal("0.03121"), 2, waiting=True),
             "30 of 90 done, 2 failed, 15.0/s, 0.0312 USD, 4 s left, waiting for the service's limit",

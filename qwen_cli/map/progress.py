@@ -44,8 +44,8 @@ def line(tally: Tally, total: int | None, usd: Decimal, elapsed: float, *, waiti
     if failed := tally.failed.total():
         parts.append(f"{failed} failed")
     parts.append(f"{rate:.1f}/s")
-    if usd:
-        parts.append(f"{plain(Decimal(format(usd, '.4f')))} USD")
+    if rounded := Decimal(format(usd, ".4f")):
+        parts.append(f"{plain(rounded)} USD")
     if total is not None and rate:
         parts.append(f"{duration((total - tally.done) / rate)} left")
     if waiting:
