@@ -98,6 +98,8 @@ class TestKeyring:
         api.always(reply(completion("Hello.")))
         assert qwen("ask", "hi", env=env, secret=SECRET).text == "Hello.\n"
         assert sent_key(api) == f"Bearer {SECRET}"
+        status = qwen("key", "status", env=env, secret=SECRET)
+        assert (status.status, "\nsource\tkeyring\nkey\t…4c1d\n" in status.text) == (0, True)
         deleted = qwen("key", "delete", env=env, secret=SECRET)
         assert (deleted.status, deleted.message) == (0, f"deleted the key for {account(api)}")
         assert qwen("ask", "hi", env=env).status == 0
