@@ -59,7 +59,9 @@ class TestImages:
         "url", ["http://example.org/a.png", "data:text/plain,hi", "data:image/svg+xml;base64,AAAA", "data:image/png,x"]
     )
     def test_a_url_that_the_api_does_not_take_is_a_usage_error(self, qwen: Program, url: str) -> None:
-        assert "--image" in refused(qwen, 2, "-i", url, "hi")
+        message = refused(qwen, 2, "-i", url, "hi")
+        assert "--image" in message
+        assert message.endswith("; download it first, and give the file") == url.startswith("http:")
 
     def test_a_detail_without_an_image_is_a_usage_error(self, qwen: Program) -> None:
         assert "--image-detail" in refused(qwen, 2, "--image-detail", "low", "hi")
