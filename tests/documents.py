@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from textwrap import dedent
 
 from tests.program import SECONDS, require_tool
 
@@ -16,7 +17,7 @@ README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = Path(sys.executable).parent
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-TOOLS = {"git", "jq", "parallel", "xargs", "make", "less", "envsubst", "pdftotext", "formail"}
+TOOLS = {"git", "curl", "jq", "parallel", "xargs", "make", "less", "envsubst", "pdftotext", "formail"}
 """What an example may need beside the shell."""
 
 PLAYED = {
@@ -30,8 +31,9 @@ Execute = Callable[..., Done]
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """The fenced blocks of that language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    """The fenced blocks of that language, those in lists as well."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [dedent(block) if indent else block for indent, block in found]
 
 
 def section(text: str, title: str) -> str:
