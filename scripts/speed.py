@@ -40,7 +40,7 @@ RUNS: Mapping[str, tuple[str, str]] = {
 AMOUNTS: Mapping[str, tuple[str, bool]] = {
     "map, seconds for one more prompt": ("`map`, prompts a second", True),
     "json, 50 MB, first byte out / last byte sent": (
-        "`json` of 50 MB, first byte out, in times of when the last was sent",
+        "`json` of 50 MB: when its first byte is out, as a part of the time until the last is sent",
         False,
     ),
 }

@@ -1,14 +1,14 @@
 """What holds for every document: links lead somewhere, what can be pasted works, nothing is claimed without a check."""
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from scripts import ROOT
+from scripts import ROOT, speed, wait_chart
 from scripts.generate import documents, drifted
-from scripts.speed import FIGURES
 from tests.api_server import ApiServer, Request, reply
 from tests.bodies import completion
 from tests.documents import DOCUMENTS, README, anchors, blocks, console, executing, lay, require_tools, sandboxed
@@ -74,16 +74,65 @@ def test_drift_is_found(tmp_path: Path) -> None:
     assert list(drifted(tmp_path, documents())) == ["docs/speed.md"]
 
 
-def test_the_table_and_the_chart_are_of_one_run() -> None:
-    figures = FIGURES.read_text(encoding="utf-8")
-    assert re.search(r'"processor": "\w', figures)
-    speed, chart = TEXTS["docs/speed.md"], (DOCS / "wait.svg").read_text(encoding="utf-8")
-    shown = {int(number) for number in re.findall(r">(\d+) ms<", chart)}
-    listed = {int(number.replace(",", "")) for number in re.findall(r"([\d,]+) ms", speed)}
-    # The bar of qwen-cli is the median of its rows.
-    near = {number for number in shown if any(abs(number - other) <= 0.05 * other for other in listed)}
-    assert len(shown & listed) >= len(("curl", "llm", "openai", "sgpt"))
-    assert near
+# docs/speed.md
+
+
+def row(name: str, ratio: float, *walls: float, limit: float | None = None, verdict: str = "") -> dict[str, object]:
+    """A row as the benchmarks write it."""
+    return {
+        "name": name,
+        "figure": "wall",
+        "limit": limit,
+        "ratio": ratio,
+        "verdict": verdict,
+        "sides": [{"wall": wall} for wall in walls],
+    }
+
+
+FIGURES: speed.Figures = {
+    "machine": {"date": "2026-11-27", "cores": 2, "processor": "Z80", "kernel": "CP/M 2.2", "python": "3.11.7"},
+    "programs": {"qwen-cli": "0.3.0", "curl": "8.1"},
+    "rounds": 9,
+    "rows": [
+        row(speed.PYTHON, 1.5, 0.015, 0.010, limit=1.8, verdict="holds"),
+        row("ask / llm", 0.25, 0.1, 0.4, limit=0.17, verdict="MISSED"),
+        row("ask / curl | jq", 5.0, 0.1, 0.02),
+        row("ask - curl, TLS, 100 ms, in starts of Python", 2.6, 0.339, 0.313, 0.01, limit=2.5, verdict="MISSED"),
+        row("map, seconds for one more prompt", 0.001, 0.001, limit=1 / 800, verdict="holds"),
+        {"name": "ask / sgpt", "verdict": "missing", "reason": "sgpt is not installed"},
+    ],
+}
+
+
+def test_the_machine_and_a_start_of_python_stand_beside_the_figures() -> None:
+    sentences = " ".join(speed.machine(FIGURES))
+    assert "9 rounds on 2026-11-27: 2 cores of Z80, CP/M 2.2, Python 3.11.7" in sentences
+    assert "(`python -c pass`) took 10.0 ms" in sentences
+    assert "qwen-cli 0.3.0, curl 8.1." in sentences
+
+
+def test_a_limit_that_was_missed_is_shown_as_missed_and_what_is_missing_not_at_all() -> None:
+    _, _, *rows = speed.table(FIGURES)
+    assert rows == [
+        "| `ask` over TLS, 100 ms of round trip | `curl` | 339 ms, 313 ms | 2.6 starts more | 2.5 starts (missed) |",
+        "| the same | `llm --no-stream -n` | 100 ms, 400 ms | 0.25 \N{MULTIPLICATION SIGN} | 0.17 (missed) |",
+        "| the same | `curl \\| jq` | 100 ms, 20 ms | 5.0 \N{MULTIPLICATION SIGN} |  |",
+        "| `--version` | `python -c pass` | 15 ms, 10 ms | 1.5 \N{MULTIPLICATION SIGN} | 1.8 |",
+        "| `map`, prompts a second | | | 1,000 | 800 or more |",
+    ]
+
+
+def test_the_chart_has_a_bar_for_each_program_that_was_measured() -> None:
+    chart = wait_chart.draw(FIGURES)
+    assert re.findall(r">([\w| -]+)</text>", chart) == [
+        "qwen-cli ask",
+        "curl | jq",
+        "llm",
+        "Server on the same machine",
+        "100 ms",
+        "20 ms",
+        "400 ms",
+    ]
 
 
 # docs/qwen.md
@@ -123,6 +172,19 @@ def test_thinking_switched_off_shows_in_the_bill(desk: Path, api: ApiServer) -> 
     done = executing(desk, {"AIMLAPI_BASE_URL": api.base_url, "AIMLAPI_API_KEY": KEY})("bash", "-c", script)
     assert done.stdout == "reasoning_tokens\t30\n"
     assert api.request.json["reasoning_effort"] == "none"
+
+
+# docs/install.md
+
+
+def test_completions_and_manual_are_where_installing_says() -> None:
+    """The shares of an environment, below its `share`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shares = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"].values())
+    named = {path.removeprefix(".venv/") for path in re.findall(r"\.venv/(?:share/)[\w./-]+", TEXTS["docs/install.md"])}
+    named -= {"share"}
+    assert named
+    assert not [path for path in named if not any(share.startswith(path) for share in shares)]
 
 
 # docs/local-servers.md
