@@ -27,7 +27,7 @@ UNDO = """\
 Move the branch back by one commit; your changes stay staged:
 
 ```sh
-git reset --soft HEAD~1
+git reset --soft HEAD~1  # HEAD~2 for two of them
 ```
 
 | option    | index | files    |

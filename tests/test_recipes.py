@@ -1,4 +1,4 @@
-"""Every recipe in docs/recipes.md does what it says: all run in bash, those of a shell in that shell."""
+"""Every recipe in docs/recipes.md does what it says: all run in bash and zsh, those of a shell in that shell."""
 
 import os
 import re
@@ -52,12 +52,14 @@ def served(desk: Path, api: ApiServer) -> Execute:
     return executing(desk, {"AIMLAPI_BASE_URL": api.base_url, "AIMLAPI_API_KEY": KEY, "QWEN_CLI_RETRIES": "0"})
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
 @pytest.mark.parametrize("script", RECIPES, ids=lambda script: " ".join(script.split())[:60])
-def test_each_works_as_pasted_into_bash(script: str, desk: Path, execute: Execute) -> None:
+def test_each_works_as_pasted(script: str, shell: str, desk: Path, execute: Execute) -> None:
+    require_tool(shell)
     # GNU parallel calls this machine ":", and needs no other here.
     script = script.replace("-S host1,host2", "-S :")
     require_tools(script)
-    done = execute("bash", "-euo", "pipefail", "-c", script)
+    done = execute(shell, "-euo", "pipefail", "-c", script)
     assert done.returncode == 0, done.stderr
     for name in WRITTEN.findall(script):
         assert (desk / name).stat().st_size > 0, name
