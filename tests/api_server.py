@@ -37,8 +37,8 @@ class Ending(Enum):
 Step = bytes | float | threading.Event | Ending
 FIN, RESET, SILENCE, DEAF = Ending.FIN, Ending.RESET, Ending.SILENCE, Ending.DEAF
 
-EVENT_SECONDS = 30
-"""How long a reply waits for an event of the test before the test has failed."""
+EVENT_SECONDS = 60
+"""How long a reply waits for an event of the test, or the test for a request, before the test has failed."""
 
 
 @dataclass
@@ -130,7 +130,8 @@ class Connection:
 
     def receive(self) -> None:
         """Wait for more bytes; `ClientGoneError` at the end."""
-        time.sleep(self.read_pause)
+        if self.read_pause:
+            time.sleep(self.read_pause)
         try:
             data = self.sock.recv(1 << 18)
         except OSError as error:
@@ -236,7 +237,7 @@ class ApiServer:
     def open_connections(self) -> int:
         """How many clients are still connected, once those that have left are noticed."""
         for request in self.requests:
-            request.closed.wait(1)
+            request.closed.wait(EVENT_SECONDS)
         with self._changed:
             return len(self._live)
 
@@ -254,7 +255,7 @@ class ApiServer:
         """What every request gets that finds the script empty."""
         self._always = answer
 
-    def wait_for_requests(self, count: int = 1, *, timeout: float = 10) -> None:
+    def wait_for_requests(self, count: int = 1, *, timeout: float = EVENT_SECONDS) -> None:
         """Until so many requests have arrived."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.requests) >= count, timeout), "no such request came"

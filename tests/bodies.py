@@ -17,6 +17,15 @@ USAGE: Json = {
     "completion_tokens_details": {"reasoning_tokens": 30},
 }
 META: Json = {"usage": {"credits_used": 260, "usd_spent": 0.00013}}
+DOCUMENTED = (
+    "prompt_tokens\t11\n"
+    "completion_tokens\t42\n"
+    "reasoning_tokens\t30\n"
+    "total_tokens\t53\n"
+    "credits_used\t260\n"
+    "usd_spent\t0.00013\n"
+)
+"""The two, as `cost` prints them."""
 
 
 def completion(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from tests.api_server import ApiServer
 from tests.certificates import Authority, make_authority
 from tests.keyring_daemon import Keyring, running_keyring
-from tests.program import Program
+from tests.program import KEY, Program
 
 # The program would inherit what nohup and shells have background jobs ignore. A signal that is handled, if only by
 # doing nothing, has its default action again in every process that the tests start.
@@ -67,3 +67,11 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
     folder: Path = tmp_path_factory.mktemp("keyring")
     with running_keyring(folder) as running:
         yield running
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which nothing can be sent anywhere, for the commands within this process."""
+    monkeypatch.setenv("AIMLAPI_API_KEY", KEY)
+    monkeypatch.setenv("AIMLAPI_BASE_URL", "http://127.0.0.1:9/v1")
+    return monkeypatch

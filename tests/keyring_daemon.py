@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.api_server import ApiServer
 from tests.program import require_tool, wait_until
+
+SECRET = "sk-stored-NEVER-PRINT-ME-4c1d"
+"""A key to be stored."""
 
 # No folder of services: the bus would start a second keyring, a locked one, for whoever asks before ours is there.
 BUS_CONFIGURATION = """
@@ -38,6 +42,21 @@ class Keyring:
     def hang(self) -> None:
         """From now on it takes calls and never answers."""
         self.daemon.send_signal(signal.SIGSTOP)
+
+
+def without_environment(keyring: Keyring) -> dict[str, str | None]:
+    """The environment of a person whose key is in the keyring only."""
+    return {**keyring.environment, "AIMLAPI_API_KEY": None}
+
+
+def account(api: ApiServer) -> str:
+    """The name under which the key of that server is stored."""
+    return f"127.0.0.1:{api.port}"
+
+
+def sent_key(api: ApiServer) -> str | None:
+    """The key that the last request carried."""
+    return api.requests[-1].headers.get("authorization")
 
 
 @contextmanager

@@ -30,8 +30,8 @@ from tests.api_server import ApiServer
 
 KEY = "sk-test-NEVER-PRINT-ME-7f3a91c2"
 PROGRAM = (sys.executable, "-m", "qwen_cli")
-SECONDS = 20
-"""How long a run may take unless the test says otherwise."""
+SECONDS = 60
+"""How long a test waits for what ought to happen at once, on a machine that may be busy with other things."""
 
 WITHOUT_PRIVILEGE = (
     "exec setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search"
@@ -44,7 +44,26 @@ Stream = Literal["stdin", "stdout", "stderr"]
 TERMINAL: tuple[Stream, ...] = ("stdin", "stdout", "stderr")
 """All three streams on the terminal, as when a person types the command."""
 
+READERS = [("ask",), ("json", "--stream")]
+"""A command line that reads a whole response, and one that reads a stream: the others read as they do."""
+
+LARGE = "0123456789abcde\n" * (1 << 20)
+"""16 MiB: more input than the buffers of the system hold."""
+
+ERASED = "\r\x1b[2K"
+"""What takes away the line that is drawn on a terminal."""
+
 Input = bytes | str | int | IO[bytes] | None
+
+
+def is_streamed(arguments: tuple[str, ...]) -> bool:
+    """Whether that command line asks for a stream."""
+    return arguments[0] == "stream" or "--stream" in arguments
+
+
+def lines_of(terminal: bytes) -> list[str]:
+    """What a person sees in the end: each line without what was erased from it."""
+    return [line.rpartition(ERASED)[2] for line in terminal.decode().split("\r\n")]
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ def require_tool(name: str) -> str:
     return path
 
 
-def wait_until(condition: Callable[[], bool], what: str, *, timeout: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], what: str, *, timeout: float = SECONDS) -> None:
     """Poll until the condition holds; the test fails when it doesn't in time."""
     end = time.monotonic() + timeout
     while not condition():
@@ -174,7 +193,7 @@ class Running:
         """What has arrived so far on `stdout`, `stderr` or the `terminal`."""
         return bytes(self.pumps[stream].data) if stream in self.pumps else b""
 
-    def wait_for(self, text: bytes, stream: str = "stdout", *, timeout: float = 10) -> None:
+    def wait_for(self, text: bytes, stream: str = "stdout", *, timeout: float = SECONDS) -> None:
         """Until `text` has arrived."""
 
         def arrived() -> bool:

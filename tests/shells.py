@@ -20,7 +20,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from tests.program import require_tool
+from tests.program import SECONDS, require_tool
 
 ROOT = Path(__file__).parent.parent
 BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
@@ -29,7 +29,6 @@ SHARED = {
     "_qwen-cli": "zsh/site-functions/_qwen-cli",
     "qwen-cli.fish": "fish/vendor_completions.d/qwen-cli.fish",
 }
-SECONDS = 20
 
 PROMPT = b"ready> "
 START, END = b"<<<", b">>>"

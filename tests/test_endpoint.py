@@ -13,6 +13,7 @@ from qwen_cli.endpoint import DEFAULT_BASE_URL, SendingOptions, parse_endpoint
 from qwen_cli.errors import InvalidUsage, QwenError
 from qwen_cli.output.stderr import Notes
 from qwen_cli.request.field_limits import REQUEST_ID
+from tests.control_characters import obeyed
 from tests.program import Program
 
 
@@ -156,7 +157,7 @@ def test_any_text_is_an_endpoint_or_a_usage_error(text: str) -> None:
     ids=lambda url: url[:24],
 )
 def test_a_base_url_without_a_host_that_can_be_is_refused(qwen: Program, url: str) -> None:
-    result = qwen("ask", "hi", env={"AIMLAPI_BASE_URL": url})
+    result = qwen.call("ask", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (2, b"")
     assert "AIMLAPI_BASE_URL" in result.message
 
@@ -183,3 +184,13 @@ def test_no_base_url_is_a_defect(monkeypatch: pytest.MonkeyPatch, url: str, agen
 
     with pytest.raises(QwenError):
         ask()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/v1\r\nX-Evil: 1", "http://127.0.0.1/v1 HTTP/1.1", "http://127.0.0.1/\x1b[2J"]
+)
+def test_a_base_url_cannot_smuggle_anything(qwen: Program, url: str) -> None:
+    result = qwen.call("ask", "hi", env={"AIMLAPI_BASE_URL": url})
+    assert (result.status, result.stdout) == (2, b"")
+    assert obeyed(result.stderr.encode()) == []
+    assert result.message

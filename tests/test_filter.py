@@ -9,8 +9,8 @@ import pytest
 
 from tests.api_server import ApiServer, Request, Step, reply
 from tests.bodies import completion, error
+from tests.echo import asked
 from tests.program import Program
-from tests.test_map import asked
 
 
 def says(request: Request) -> Sequence[Step]:

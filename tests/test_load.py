@@ -7,7 +7,7 @@ from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import chunk, chunks, completion, error
 from tests.program import Program
 
-AT_ONCE, IN_A_ROW = 48, 16
+AT_ONCE, IN_A_ROW = 24, 8
 
 
 def echo(request: Request) -> list[Step]:

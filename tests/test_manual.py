@@ -14,10 +14,11 @@ from qwen_cli.key.redaction import VARIABLES
 from scripts import ROOT
 from scripts.declarations import read_commands
 from scripts.manual import PROSE, render
+from tests.declared import ALL_PATHS, flags, options
 from tests.program import require_tool
-from tests.test_shells import ALL_PATHS, flags, options
 
 PAGE = ROOT / "man/qwen-cli.1"
+
 SECTIONS = [
     "NAME",
     "SYNOPSIS",

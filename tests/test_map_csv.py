@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from qwen_cli.map.table import Table, read_records
 from tests.api_server import ApiServer, Request, Step, reply
 from tests.bodies import completion, error
+from tests.echo import asked, echo
 from tests.program import Program, wait_until
-from tests.test_map import asked, echo
 
 SCHEMA = json.dumps(
     {

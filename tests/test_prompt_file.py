@@ -1,25 +1,23 @@
 """`--prompt-file`: a prompt that can be a program, run as one."""
 
 import json
-from typing import Any
+from typing import Unpack
 
 import pytest
 
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion
-from tests.program import Program
+from tests.dry_run import user_message
+from tests.program import Options, Program
 
 PROGRAM = "#!/usr/bin/env -S qwen-cli ask --schema s.json --max-tokens 500 --prompt-file\nSummarise this.\n"
 SCHEMA = {"type": "object", "additionalProperties": False, "required": [], "properties": {}}
 
 
-def prompt(qwen: Program, content: str | bytes, *args: str, **options: Any) -> str:
+def prompt(qwen: Program, content: str | bytes, *args: str, **options: Unpack[Options]) -> str:
     """The user message that a file of this content makes."""
     qwen.file("prompt", content)
-    result = qwen("ask", "--dry-run", "--prompt-file", "prompt", *args, **options)
-    assert result.status == 0, result.stderr
-    (message,) = json.loads(result.text)["messages"]
-    return str(message["content"])
+    return str(user_message(qwen, "--prompt-file", "prompt", *args, **options))
 
 
 @pytest.mark.parametrize(
@@ -47,17 +45,17 @@ def test_it_comes_first(qwen: Program) -> None:
 @pytest.mark.parametrize("content", ["", "#!x", "#!x\n", "#!x\n \n\n"])
 def test_a_file_without_a_prompt_is_nothing_to_ask(qwen: Program, content: str) -> None:
     qwen.file("prompt", content)
-    result = qwen("ask", "--prompt-file", "prompt")
+    result = qwen.call("ask", "--prompt-file", "prompt")
     assert (result.status, result.stdout) == (2, b"")
     assert result.message.startswith("nothing to ask")
     assert prompt(qwen, content, "words").endswith("words")
 
 
 def test_one_that_cannot_be_read_ends_with_7_and_is_named(qwen: Program) -> None:
-    result = qwen("ask", "--prompt-file", "gone")
+    result = qwen.call("ask", "--prompt-file", "gone")
     assert (result.status, result.message) == (7, "cannot read gone: No such file or directory")
     qwen.file("odd", b"#!x\nabc\xff")
-    result = qwen("ask", "--prompt-file", "odd")
+    result = qwen.call("ask", "--prompt-file", "odd")
     assert (result.status, result.message.partition(";")[0]) == (7, "odd is not UTF-8: byte 0xff at offset 7")
 
 

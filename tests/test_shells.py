@@ -1,16 +1,16 @@
 """What Tab offers, in the real shells. What ought to be offered is read off Click, not off the generator."""
 
 from collections.abc import Iterator
-from functools import cache
 
 import click
 import pytest
 
 from qwen_cli.cli import option_types as types
-from qwen_cli.cli.commands import COMMANDS, build
+from qwen_cli.cli.commands import COMMANDS
 from qwen_cli.cli.options import EXCLUSIVE
 from qwen_cli.request.field_limits import REASONING_EFFORTS, RESPONSE_FORMATS, TOOL_CHOICES
 from qwen_cli.sandbox.faults import FAULTS
+from tests.declared import ALL_PATHS, PATHS, flags, options
 from tests.shells import SHELLS, Shell, TerminalShell
 
 FREE = (types.Text, types.ModelId, types.Number, types.Seconds, types.RequestId, types.BaseUrl, types.Field)
@@ -40,46 +40,9 @@ def no_python(shell: Shell) -> Iterator[None]:
     shell.check_trace()
 
 
-def parameters(*path: str) -> list[click.Parameter]:
-    """What a command declares, in Click's terms."""
-    command: click.Command = build()
-    context = click.Context(command, **command.context_settings)
-    for name in path:
-        assert isinstance(command, click.Group)
-        child = command.get_command(context, name)
-        assert child is not None
-        command, context = child, click.Context(child, parent=context, **child.context_settings)
-    return command.get_params(context)
-
-
-@cache
-def options(*path: str) -> list[click.Option]:
-    return [parameter for parameter in parameters(*path) if isinstance(parameter, click.Option)]
-
-
-def flags(option: click.Option) -> set[str]:
-    return {*option.opts, *option.secondary_opts}
-
-
 def a_value(option: click.Option) -> str:
     """The option as one would write it: `--seed 1`."""
     return f"{option.opts[0]} 1" if not option.is_flag else option.opts[0]
-
-
-PATHS = [
-    ("ask",),
-    ("stream",),
-    ("json",),
-    ("cost",),
-    ("check",),
-    ("map",),
-    ("filter",),
-    ("models",),
-    ("key", "set"),
-    ("key", "status"),
-    ("key", "delete"),
-]
-ALL_PATHS = [(), *PATHS, ("key",), ("sandbox",)]
 
 
 def rivals(option: click.Option, path: tuple[str, ...]) -> frozenset[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.api_server import ApiServer, events, reply, stream
-from tests.bodies import chunk, chunks, completion, event, tool_call
-from tests.program import TERMINAL, Program
+from tests.api_server import ApiServer, events, stream
+from tests.bodies import chunk, chunks, event
+from tests.program import Program
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "api" / "recorded-stream.sse"
 
@@ -43,17 +43,6 @@ def test_each_piece_is_out_before_the_next_is_sent(qwen: Program, api: ApiServer
     assert (result.status, result.text) == (0, "one two three\n")
 
 
-def test_reasoning_beside_the_content_is_shown_as_it_arrives(qwen: Program, api: ApiServer) -> None:
-    seen = threading.Event()
-    thought = event(chunk(delta={"reasoning_content": "Thinking"}))
-    api.answer(stream(thought, seen, *map(event, chunks("Hello."))))
-    with qwen.start("stream", "--show", "both", "hi") as running:
-        running.wait_for(b"Thinking", "stderr")
-        seen.set()
-        result = running.finish()
-    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Thinking\n")
-
-
 @pytest.mark.parametrize(
     ("pieces", "printed", "left_alone"),
     [
@@ -71,36 +60,6 @@ def test_ends_with_exactly_one_newline_or_as_the_model_sent_it(
     assert qwen.call("stream", "--no-newline", "hi").stdout == left_alone
 
 
-def test_usage_may_be_left_out_of_the_request(qwen: Program, api: ApiServer) -> None:
-    api.answer(events(chunks("Hello.", usage=False)))
-    assert qwen("stream", "--no-include-usage", "hi").status == 0
-    assert api.request.json["stream_options"] == {"include_usage": False}
-
-
-def test_the_usage_line_takes_its_figures_from_the_last_chunks(qwen: Program, api: ApiServer) -> None:
-    api.answer(events(chunks("Hello.")))
-    result = qwen("stream", "--usage", "hi")
-    assert (result.status, result.text) == (0, "Hello.\n")
-    assert result.message == "11 prompt + 42 completion (30 reasoning) = 53 tokens, 0.00013 USD"
-
-
-def test_fragments_of_tool_calls_are_put_together_by_index(qwen: Program, api: ApiServer) -> None:
-    fragments = [
-        [tool_call("weather", '{"city"', index=0), tool_call("time", "", id="call_2", index=1)],
-        [{"index": 1, "function": {"arguments": "{}"}}],
-        [{"index": 0, "function": {"arguments": ': "Paris"}'}}],
-    ]
-    pieces = [chunk(delta={"tool_calls": calls}) for calls in fragments]
-    api.answer(events([chunk("Let me look.\n"), *pieces, chunk(finish_reason="tool_calls")]))
-    result = qwen("stream", "hi")
-    assert (result.status, result.stderr) == (0, "")
-    assert result.text == (
-        "Let me look.\n"
-        '{"id":"call_1","name":"weather","arguments":{"city":"Paris"}}\n'
-        '{"id":"call_2","name":"time","arguments":{}}\n'
-    )
-
-
 def test_a_file_holds_the_whole_stream_once_it_succeeded(qwen: Program, api: ApiServer) -> None:
     seen = threading.Event()
     qwen.file("answer", "old")
@@ -111,30 +70,6 @@ def test_a_file_holds_the_whole_stream_once_it_succeeded(qwen: Program, api: Api
         seen.set()
         result = running.finish()
     assert (result.status, result.stdout, qwen.files()) == (0, b"", {"answer": b"new text\n"})
-
-
-def test_a_json_format_that_the_answer_does_not_keep_ends_with_9(qwen: Program, api: ApiServer) -> None:
-    api.answer(events(chunks("Sure! ", "{}")), events(chunks('{"a"', ": 1}")))
-    result = qwen("stream", "--response-format", "json_object", "hi")
-    assert (result.status, result.text) == (9, "Sure! {}\n")
-    assert "json_object was requested" in result.message
-    assert qwen("stream", "--response-format", "json_object", "hi").status == 0
-
-
-def test_on_a_terminal_the_model_cannot_send_an_escape_sequence_split_over_chunks(
-    qwen: Program, api: ApiServer
-) -> None:
-    api.answer(events(chunks("a\x1b", "[2J", "\x9b")))
-    shown = qwen("stream", "hi", terminal=TERMINAL, env={"NO_COLOR": "1"}).terminal.decode()
-    assert "a\\x1b[2J\\x9b" in shown
-    assert "\x1b[2J" not in shown
-
-
-def test_a_whole_response_is_read_as_one(qwen: Program, api: ApiServer) -> None:
-    api.answer(*[reply(completion("Hello.", reasoning="Hm."))] * 2)
-    result = qwen("stream", "--show", "both", "hi")
-    assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Hm.\n")
-    assert json.loads(qwen("json", "--stream", "hi").text) == completion("Hello.", reasoning="Hm.")
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded stream is not part of the project")

@@ -6,6 +6,8 @@ Not in docstrings, which Python can be told to leave out.
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 
+from qwen_cli.cli.early_connection import SENDING
+
 TEXTS: Mapping[str, str] = {
     "qwen-cli": "Ask a language model from the command line.",
     "qwen-cli ask": """
@@ -158,12 +160,8 @@ _VARIABLES = """\
 Most long options can be set by a variable, such as QWEN_CLI_MAX_TOKENS=500.
 The option takes precedence; an empty variable counts as unset."""
 
-_WITH_VARIABLES = ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
-
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
-    **{
-        f"qwen-cli {name}": _VARIABLES for name in ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
-    },
+    **{f"qwen-cli {name}": _VARIABLES for name in SENDING},
 }
 """Command path -> what its help ends with."""

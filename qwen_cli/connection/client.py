@@ -117,7 +117,8 @@ class Client:
                     if is_final or response.status_code not in retries.STATUSES:
                         raise failure
                     retry_after = response.headers.get("retry-after")
-                    if response.status_code in retries.BUSY and turn.refused(failure, retry_after):
+                    is_limit = response.status_code == retries.TOO_MANY_REQUESTS
+                    if response.status_code in retries.BUSY and turn.refused(failure, retry_after, is_limit=is_limit):
                         continue
                 self.wait_before_retry(attempt, failure, retry_after)
                 attempt += 1

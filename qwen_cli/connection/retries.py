@@ -8,7 +8,9 @@ from qwen_cli.errors import QwenError
 STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 530)})
 """Failures that the service does not charge for."""
 
-BUSY: Final = frozenset({429, 503})
+TOO_MANY_REQUESTS: Final = 429
+
+BUSY: Final = frozenset({TOO_MANY_REQUESTS, 503})
 """Statuses of a service that is busy rather than broken."""
 
 _MAX_RETRY_AFTER: Final = 60.0
@@ -56,8 +58,11 @@ class Turn:
     def answered(self) -> None:
         """The service has accepted it."""
 
-    def refused(self, failure: QwenError, retry_after: str | None) -> bool:  # noqa: ARG002 -- for others
-        """The service is busy: return whether it gets another turn, which is no retry, or raise `failure`."""
+    def refused(self, failure: QwenError, retry_after: str | None, *, is_limit: bool) -> bool:  # noqa: ARG002 -- for others
+        """The service is busy: return whether it gets another turn, which is no retry, or raise `failure`.
+
+        `is_limit` says that it was asked too much, so that waiting helps.
+        """
         return False
 
 

@@ -30,7 +30,7 @@ _MAX_DOUBLINGS: Final = 2
 """Of the backoff: a pause is 2 seconds at most, unless the service asks for a longer one."""
 
 _FIRST_OWN_WAIT: Final = 0.025
-_LONGEST_OWN_WAIT: Final = 2.0
+_LONGEST_OWN_WAIT: Final = 1.0
 """Seconds that a request waits which is refused by chance; they double with each refusal."""
 
 _MAX_REFUSALS: Final = 10
@@ -75,6 +75,11 @@ class Rate:
         if self._pending:
             self._busy += now - self._at
         self._at = now
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one request is all that there is to ask."""
+        return self._pending == 1
 
     def is_paused(self, now: float) -> bool:
         return now < self._resume_at
@@ -197,8 +202,11 @@ class Governor(retries.Pace):
             self._refusing_since = None
             self._rate.answered(time.monotonic())
 
-    def refused(self, round_sent: int, failure: QwenError, retry_after: str | None) -> int:
-        """Slow down, or raise the failure if there were refusals for too long; the number of answers so far."""
+    def refused(self, round_sent: int, failure: QwenError, retry_after: str | None) -> tuple[int, bool]:
+        """Slow down, or raise the failure if there were refusals for too long.
+
+        Returns the number of answers so far, and whether no other request waits for one.
+        """
         with self._lock:
             now = time.monotonic()
             self._rate.refused(round_sent, now, retries.parse_retry_after(retry_after))
@@ -211,7 +219,7 @@ class Governor(retries.Pace):
             self._notes.note(f"waiting until the service accepts requests again: {failure.message}")
         if self.is_exhausted:
             raise failure
-        return self._answers
+        return self._answers, self._rate.is_alone
 
 
 class _Turn(retries.Turn):
@@ -222,7 +230,7 @@ class _Turn(retries.Turn):
         self._round = 0
         self._wait = 0.0
         self._refusals = 0
-        """Those of this request between which others were answered."""
+        """Those of this request that others, which were answered, did not get."""
         self._answers = 0
 
     def wait(self) -> None:
@@ -231,9 +239,9 @@ class _Turn(retries.Turn):
     def answered(self) -> None:
         self._governor.answered()
 
-    def refused(self, failure: QwenError, retry_after: str | None) -> bool:
-        answers = self._governor.refused(self._round, failure, retry_after)
-        self._refusals += answers > self._answers
+    def refused(self, failure: QwenError, retry_after: str | None, *, is_limit: bool) -> bool:
+        answers, is_alone = self._governor.refused(self._round, failure, retry_after)
+        self._refusals += answers > self._answers or (bool(answers) and is_alone and not is_limit)
         self._answers = answers
         if self._refusals > _MAX_REFUSALS:
             raise failure

@@ -36,6 +36,9 @@ def _check(field: str | None, value: object) -> None:
     except ValidationError as error:
         place = ".".join(map(str, error.instance_path)) or "body"
         raise OutsideLimitsError(f"{place}: {shortened(error.message)}") from None
+    except ValueError:
+        place = field or "body"
+        raise OutsideLimitsError(f"{place}: it is nested too deeply, or holds a lone surrogate in a name") from None
 
 
 @cache

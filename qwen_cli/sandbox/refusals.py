@@ -27,6 +27,4 @@ def read_request(body: bytes) -> dict[str, Any]:
         check_body(request)
     except OutsideLimitsError as error:
         raise ApiError(400, str(error)) from None
-    except ValueError:
-        raise ApiError(400, "body: nested too deeply, or a lone surrogate where no text is free") from None
     return request

@@ -1,0 +1,109 @@
+"""`map -o`: a file for each answer."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from tests.api_server import ApiServer, Request, Step, reply
+from tests.bodies import completion, error
+from tests.echo import asked, echo
+from tests.program import Program
+
+
+def test_an_item_can_be_the_name_of_a_file_that_is_read_and_of_one_that_is_written(
+    qwen: Program, api: ApiServer
+) -> None:
+    api.always(echo)
+    for name in ("a.md", "-", "b c.md"):
+        qwen.file(name, f"text of {name}\n")
+    names = "a.md\0-\0b c.md\0gone.md\0"
+    result = qwen("map", "-0", "-f", "{}", "-o", "{}.summary", "Sum up", input=names)
+    assert (result.status, result.stdout) == (11, b"")
+    assert "item 4: cannot read gone.md: No such file or directory" in result.stderr
+    files = qwen.files()
+    assert {name for name in files if name.endswith(".summary")} == {"a.md.summary", "-.summary", "b c.md.summary"}
+    assert files["-.summary"] == b"text of -\n\nSum up\n"
+
+
+def test_a_failing_item_leaves_its_file_as_it_was(qwen: Program, api: ApiServer) -> None:
+    api.always(reply(error(400), status=400))
+    qwen.file("x.out", "old")
+    assert qwen("map", "-o", "{}.out", "{}", input="x\n").status == 11
+    assert qwen.files() == {"x.out": b"old"}
+
+
+def test_one_file_for_all_answers_is_refused(qwen: Program) -> None:
+    result = qwen("map", "-o", "answers", "{}", input="x\n")
+    assert result.status == 2
+    assert "-o needs {}" in result.message
+
+
+def test_a_preview_goes_where_the_answer_would(qwen: Program) -> None:
+    result = qwen("map", "--dry-run", "--json", "-o", "{}.json", "Say {}", input="a\n")
+    assert (result.text, result.status) == ("", 0)
+    assert json.loads(qwen.files()["a.json"])["messages"][0]["content"] == "Say a"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/x", "", ".", ".."], ids=repr)
+def test_a_member_does_not_lead_to_another_folder(qwen: Program, api: ApiServer, name: str) -> None:
+    api.always(echo)
+    (qwen.cwd / "a").mkdir()
+    objects = "".join(f"{json.dumps({'name': each})}\n" for each in (name, "fine"))
+    result = qwen("map", "--jsonl", "-o", "{name}", "Who is {name}?", input=objects)
+    assert result.status == 11
+    assert f"item 1: its name cannot be a part of a file's name: {name!r}" in result.stderr
+    assert [asked(request) for request in api.requests] == ["Who is fine?"]
+    assert (qwen.cwd / "fine").read_text() == "Who is fine?\n"
+
+
+def test_no_two_answers_go_into_one_file(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", "-P", "1", "-o", "{}", input="x\nx\n")
+    assert (result.status, qwen.files()) == (11, {"x": b"x\n"})
+    assert "item 2: another item's answer goes into x already" in result.stderr
+    assert len(api.requests) == 1
+
+
+def test_an_item_that_failed_leaves_its_file_to_another(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(error(400), status=400), reply(completion("new")))
+    assert qwen("map", "-P", "1", "-o", "{}", input="x\nx\n").status == 11
+    assert qwen.files() == {"x": b"new\n"}
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "/abs", "..", ".", ""])
+def test_a_member_leads_to_no_other_folder(qwen: Program, api: ApiServer, name: str) -> None:
+    api.always(echo)
+    lines = json.dumps({"id": name, "prompt": "x"}) + "\n" + json.dumps({"id": "ok", "prompt": "y"}) + "\n"
+    result = qwen("map", "--jsonl", "-o", "{id}", input=lines)
+    assert (result.status, qwen.files()) == (11, {"ok": b"y\n"})
+    assert "item 1: its id cannot be a part of a file's name" in result.stderr
+    assert len(api.requests) == 1
+
+
+def test_two_items_with_one_file_are_noticed_before_the_second_is_sent(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", "-P", "1", "-o", "{}.txt", "{}", input="a\n./a\na\nb\n")
+    assert (result.status, result.stdout) == (11, b"")
+    assert len(api.requests) == 3
+    assert "item 3: another item's answer goes into a.txt already" in result.stderr
+    assert qwen.files()["b.txt"] == b"b\n"
+
+
+def test_a_file_that_was_not_written_may_be_anothers(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(error(400), status=400), reply(completion("second")))
+    result = qwen("map", "-P", "1", "-o", "{}.txt", "{}", input="a\na\n")
+    assert (result.status, qwen.files()) == (11, {"a.txt": b"second\n"})
+
+
+def test_an_answer_whose_file_cannot_be_written_is_printed(qwen: Program, api: ApiServer) -> None:
+    def answer(request: Request) -> Sequence[Step]:
+        if asked(request) == "Say a":
+            (qwen.cwd / "out").rmdir()
+        return echo(request)
+
+    (qwen.cwd / "out").mkdir()
+    api.always(answer)
+    result = qwen("map", "-P", "1", "-o", "out/{}", "Say {}", input="a\n")
+    assert (result.status, result.text) == (11, "Say a\n")
+    assert "item 1: cannot write out/a: No such file or directory" in result.stderr
