@@ -9,7 +9,7 @@ from qwen_cli.answer.message import Delta, read_texts
 from qwen_cli.answer.server_errors import error_event, error_in
 from qwen_cli.answer.thinking import ThoughtSplitter
 from qwen_cli.answer.tool_calls import CallReader, calls_in
-from qwen_cli.errors import ProtocolError, QwenError
+from qwen_cli.errors import ProtocolError
 
 MAX_KEPT: Final = 64 << 20
 """Characters of a stream that are kept for the verdict at its end; the rest is printed as it arrives and forgotten."""
@@ -62,26 +62,23 @@ class ChunkReader:
         self._last_words = chunk if isinstance(chunk, str | list) else None
         if not isinstance(chunk, dict):
             return Delta()
-        if failure := self._failure(chunk, event):
+        choice = first_choice(chunk)
+        failure = error_in(chunk, _BROKEN_OFF)
+        if failure is None and choice and choice.get("error"):
+            failure = error_in({"error": choice["error"]}, _BROKEN_OFF)
+        if failure is None and event == "error":
+            failure = error_event(chunk, _BROKEN_OFF)
+        if failure is not None:
             raise failure
         self._answer.read_usage(chunk)
-        choice = self._choice(chunk)
-        return Delta() if choice is None else self._read_choice(choice)
+        return self._read_choice(choice) if choice and self._is_of_answer(choice) else Delta()
 
-    def _failure(self, chunk: dict[str, Any], event: str) -> QwenError | None:
-        choice = first_choice(chunk) or {}
-        failure = error_in(chunk, _BROKEN_OFF) or error_in({"error": choice.get("error")}, _BROKEN_OFF)
-        return failure or (error_event(chunk, _BROKEN_OFF) if event == "error" else None)
-
-    def _choice(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
-        """The choice of the answer, which is that of the first chunk: its index may be any, or none."""
-        choice = first_choice(chunk)
-        index = choice.get("index") if choice else None
-        if index is None:
-            return choice
+    def _is_of_answer(self, choice: dict[str, Any]) -> bool:
+        """Whether it is a part of the answer, which is the choice of the first chunk: its index may be any, or none."""
+        index = choice.get("index")
         if self._index is None:
             self._index = index
-        return choice if index == self._index else None
+        return index in (None, self._index)
 
     def _read_choice(self, choice: dict[str, Any]) -> Delta:
         answer = self._answer
@@ -98,7 +95,8 @@ class ChunkReader:
         """The texts, with the reasoning that stands in the content where it belongs."""
         if texts.content:
             content, thoughts = self._thoughts.split(texts.content)
-            texts = texts._replace(content=content, reasoning=texts.reasoning + thoughts)
+            if thoughts or content != texts.content:
+                texts = texts._replace(content=content, reasoning=texts.reasoning + thoughts)
         self._note(texts)
         return texts
 

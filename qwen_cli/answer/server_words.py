@@ -43,15 +43,20 @@ def said_in(payload: Any) -> Said:
 
 def is_error(payload: Mapping[str, Any]) -> bool:
     """Whether a body or an event with the status 200 is, or holds, an error."""
+    if payload.keys().isdisjoint(_OF_ERRORS):  # as in each chunk of a long stream
+        return False
     errors = (payload.get(name) for name in ("error", "errors"))
     if any(any(error.values()) if isinstance(error, dict) else error for error in errors):
         return True
     if "message" in payload and _status(payload.get("statusCode")) is not None:
         return True
     is_answer = payload.get("choices") or payload.get("usage")
-    words = (payload.get(name) for name in ("message", "msg", "detail", "error_msg", "base_resp"))
+    words = (payload.get(name) for name in _SAYING)
     return not is_answer and any(each and isinstance(each, str | list | dict) for each in words)
 
+
+_SAYING = ("message", "msg", "detail", "error_msg", "base_resp")
+_OF_ERRORS = frozenset(("error", "errors", *_SAYING))
 
 _CODES = ("statusCode", "status", "code", "type", "error_code", "error_type")
 _WORDS = (

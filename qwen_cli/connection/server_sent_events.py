@@ -61,6 +61,10 @@ def _with_error_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The body with each line `error: …`, which is no field of the format, as an event of that type."""
     begins_line, held = True, b""
     for piece in filter(None, pieces):
+        if not held and piece.endswith(b"\n") and _ERROR_LINE not in piece:  # as nearly all are
+            begins_line = True
+            yield piece
+            continue
         data = held + piece
         if _ERROR_LINE in data:
             before = b"\n" if begins_line else b" "
