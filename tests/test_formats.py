@@ -327,6 +327,11 @@ def test_a_line_of_map_is_json_where_json_was_asked_for(qwen: Program, api: ApiS
     assert [json.loads(line) for line in lines] == [json.loads(content)] * 2
 
 
+def test_a_choice_is_a_text_however_it_was_asked_for(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion(json.dumps({"choice": "C:\\temp"}))))
+    assert qwen("map", "--choice", "C:\\temp", "--choice", "D:", input="a\n").text == "C:\\\\temp\n"
+
+
 # --schema
 
 WRAPPED: Json = {"name": "my_n", "strict": True, "schema": SCHEMA}

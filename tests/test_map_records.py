@@ -32,6 +32,7 @@ def test_a_record_says_all_that_is_known(qwen: Program, api: ApiServer) -> None:
     assert one["usage"]["total_tokens"] == 53
     assert (two["index"], two["status"], two["content"]) == (2, 4, None)
     assert "HTTP 400: no" in two["error"]
+    assert (three["content"], three["reasoning"]) == ("", None)
     assert three["tool_calls"] == [{"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}}]
 
 

@@ -103,6 +103,11 @@ SHAPES: list[tuple[str, bytes, str]] = [
     ("an error object", b'{"error": {"message": "Compatible wrong", "type": "x", "code": null}}', "Compatible wrong"),
     ("an error that is a string", b'{"error": "Bare wrong"}', "Bare wrong"),
     ("an error under detail", b'{"detail": [{"msg": "Field required", "loc": ["body"]}]}', "Field required"),
+    (
+        "the words of a server behind a gateway",
+        json.dumps({"error": {"message": "Failed", "metadata": {"raw": json.dumps({"error": "Too hot"})}}}).encode(),
+        "Failed: Too hot",
+    ),
     ("plain text", b"upstream is away\n", "upstream is away"),
     ("a JSON string", b'"quoted wrong"', "quoted wrong"),
     ("HTML", HTML, "HTTP 400"),
