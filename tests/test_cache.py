@@ -233,6 +233,13 @@ def test_map_resumes_from_the_cache_and_pays_only_for_the_rest(qwen: Program, ap
     assert len(api.requests) == 3
 
 
+def test_the_usage_of_map_says_how_many_answers_were_free(qwen: Program, api: ApiServer, folder: Path) -> None:
+    api.answer(*(reply(completion(word)) for word in "abc"))
+    assert qwen("map", "-P", "1", "--cache", folder, "-u", input="a\nb\n").message.endswith(" 0.00026 USD")
+    assert qwen("map", "--cache", folder, "-u", input="a\nb\nc\n").message.endswith(" 0.00013 USD; 2 from the cache")
+    assert qwen("map", "--cache", folder, "-u", input="a\nb\nc\n").message == "0 USD; 3 from the cache"
+
+
 def test_map_without_the_network_names_what_is_missing(qwen: Program, api: ApiServer, recorded: Path) -> None:
     """Every item that is there is answered, however many are not."""
     words = "a\nb\nc\nd\ne\nhi\n"

@@ -202,7 +202,8 @@ def _conclude(run: Run, tally: Tally, budget: Budget, notes: Notes, *, usage: bo
     if usage:
         from qwen_cli.cost.figures import usage_line
 
-        notes.report(usage_line(budget.total.sums))
+        from_cache = f"; {tally.cached:,} from the cache" if tally.cached else ""
+        notes.report((usage_line(budget.total.sums) if budget.total.responses else "0 USD") + from_cache)
         for remark in budget.total.remarks():
             notes.note(remark)
     if tally.failed.total() > (run.failure is not None):
