@@ -80,9 +80,10 @@ def test_the_words_follow_a_system_message_whichever_form_it_has(qwen: Program, 
 
 def test_a_json_object_is_only_explained_where_nobody_has_said_json(qwen: Program, api: ApiServer) -> None:
     api.always(reply(completion("{}")))
-    for arguments in (["as JSON, please"], ["-s", "Json!", "hi"]):
+    parts = json.dumps([{"role": "user", "content": [{"type": "text", "text": "a json object"}]}])
+    for arguments in (["as JSON, please"], ["-s", "Json!", "hi"], ["--messages", parts, "hi"]):
         assert qwen.call("ask", "--response-format", "json_object", *arguments).text == "{}\n"
-    assert [systems(request) for request in api.requests] == [[], ["Json!"]]
+    assert [systems(request) for request in api.requests] == [[], ["Json!"], []]
 
 
 def test_previews_and_estimates_show_and_count_the_words(qwen: Program, api: ApiServer) -> None:
