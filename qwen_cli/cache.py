@@ -48,7 +48,6 @@ class Cache(NamedTuple):
 
     def _make_folder(self, folder: str) -> None:
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
             os.makedirs(folder, mode=0o700, exist_ok=True)
         except OSError as error:
             raise LocalError(f"cannot write the cache in {self.folder}: {error.strerror}") from error
@@ -59,9 +58,12 @@ class Cache(NamedTuple):
 
 
 def open_cache(options: CacheOptions) -> Cache | None:
-    """The cache that the options name, if any."""
+    """The cache that the options name, if any; LocalError if answers are to be kept in it and cannot be."""
     if options.cache is None:
         if options.cache_only:
             raise InvalidUsage("--cache-only needs --cache DIR")
         return None
-    return Cache(options.cache, options.cache_only)
+    cache = Cache(options.cache, options.cache_only)
+    if not cache.only:
+        cache.check()
+    return cache

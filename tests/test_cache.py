@@ -12,7 +12,7 @@ import pytest
 
 from tests.api_server import ApiServer, Request, Step, reply, stream
 from tests.bodies import completion
-from tests.program import Program, wait_until
+from tests.program import WITHOUT_PRIVILEGE, Program, wait_until
 
 KEPT = completion("Hello.")
 
@@ -188,6 +188,23 @@ def test_a_cache_that_cannot_be_written_is_reported(qwen: Program, api: ApiServe
     result = qwen.call("ask", "--cache", "cache", "hi")
     assert (result.status, api.requests) == (7, [])
     assert "cache" in result.message
+
+
+def test_a_folder_of_others_is_found_out_before_anything_is_sent(qwen: Program, api: ApiServer) -> None:
+    (qwen.cwd / "cache").mkdir(mode=0o555)
+    result = qwen("ask", "--cache", "cache", "hi", script=WITHOUT_PRIVILEGE)
+    assert (result.status, api.requests) == (7, [])
+    assert result.message.endswith("Permission denied")
+
+
+@pytest.mark.parametrize("command", ["ask", "json", "check", "map", "filter"])
+def test_a_folder_that_cannot_be_made_is_found_out_before_anything_is_sent(
+    qwen: Program, api: ApiServer, command: str
+) -> None:
+    """Not even root makes one in /proc."""
+    result = qwen(command, "hi", input="x\n", env={"QWEN_CLI_CACHE": "/proc/cache"})
+    assert (result.status, result.stdout, api.requests) == (7, b"", [])
+    assert result.message.startswith("cannot write the cache in /proc/cache")
 
 
 def test_many_processes_share_one_cache(qwen: Program, api: ApiServer, folder: Path) -> None:

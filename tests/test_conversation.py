@@ -174,6 +174,8 @@ class TestFailure:
         assert (result.status, result.message) == (7, "cannot write talk.json: Permission denied")
         assert qwen("ask", "--chat", "gone/talk.json", "2?").status == 7
         assert qwen("ask", "--chat", "/dev/null", "2?").message.startswith("/dev/null is not a regular file")
+        os.mkfifo(qwen.cwd / "pipe")  # which nobody reads: to open it would wait for ever
+        assert qwen("ask", "--chat", "pipe", "2?").message == "pipe is not a regular file"
 
     def test_usage(self, qwen: Program) -> None:
         for arguments, reason in (

@@ -143,7 +143,7 @@ def by_name(value: object) -> str:
     return value.name if isinstance(value, signal.Signals) else str(value)
 
 
-ENDING = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU]
+ENDING = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU, signal.SIGABRT]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import subprocess
 
 import pytest
 
@@ -28,6 +30,13 @@ class TestNoText:
             message = refused(qwen, 7, flag, "odd.txt", "hi")
             assert message.startswith("odd.txt ")
             assert reason in message
+
+    @pytest.mark.parametrize("encoding", ["windows-1252", "utf-16"])
+    def test_the_command_that_is_named_converts_the_file(self, qwen: Program, encoding: str) -> None:
+        path = qwen.file("it's old.txt", "café".encode(encoding))
+        advice = refused(qwen, 7, "-f", path, "hi").split("; ")[1]
+        command = shlex.split(advice.removeprefix("'").removesuffix("' converts it, if that is its encoding"))
+        assert subprocess.check_output(command, text=True) == "café"
 
     def test_words_are_held_to_the_same(self, qwen: Program) -> None:
         message = refused(qwen, 7, os.fsdecode(b"caf\xe9"))

@@ -111,3 +111,10 @@ def test_a_missing_key_is_reported_before_standard_input_is_awaited(qwen: Progra
         result = running.finish()
     assert result.status == 3
     assert result.message.startswith("no API key for api.example")
+
+
+@pytest.mark.parametrize(("value", "is_noted"), [("1", True), ("yes", True), ("0", False), ("no", False), ("", False)])
+def test_status_says_that_a_variable_keeps_the_key_from_being_sent(qwen: Program, value: str, is_noted: bool) -> None:
+    result = qwen("key", "status", env={"QWEN_CLI_NO_KEY": value})
+    assert result.status == 0
+    assert ("QWEN_CLI_NO_KEY is set: requests are sent without a key" in result.stderr) == is_noted

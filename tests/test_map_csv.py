@@ -70,7 +70,14 @@ def test_a_choice_goes_into_the_column_answer(qwen: Program, api: ApiServer) -> 
     assert result.text == "id,answer\n1,spam\n"
 
 
-def test_without_a_placeholder_the_record_is_asked_about_as_json(qwen: Program, api: ApiServer) -> None:
+def test_the_whole_record_is_asked_about_as_json(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    assert table(qwen("map", "--csv", "Is {} new?", input="id,name,\n1,Ann,x\n").stdout)[1][3] == (
+        'Is {"id":"1","name":"Ann"} new?'
+    )
+
+
+def test_without_a_placeholder_the_record_comes_last(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     result = qwen("map", "--csv", "--json", "Classify:", input="id,name,\n1,Ann,x\n")
     assert asked(api.requests[0]) == 'Classify:\n\n{"id":"1","name":"Ann"}'
@@ -87,6 +94,8 @@ def test_without_a_placeholder_the_record_is_asked_about_as_json(qwen: Program, 
         ("id, id\n1,x\n", ["{id}"], 2, "the table has two columns 'id'"),
         ("", ["{id}"], 7, "standard input is empty: a table begins with a header"),
         (b"caf\xe9\n1\n", ["{}"], 7, "the header of the table is not UTF-8: byte 0xe9 at offset 3"),
+        ("\nid\n1\n", ["{id}"], 7, "the first line is blank: a table begins with a header"),
+        (" , \n1,2\n", ["x"], 7, "the first line is blank: a table begins with a header"),
         ('"id\n1\n', ["{id}"], 7, "the header of the table: a quote is opened and never closed"),
         ("id\n1\n", ["--jsonl", "{id}"], 2, "--jsonl and --csv cannot be combined"),
         ("id\n1\n", ["-0", "{id}"], 2, "--null and --csv cannot be combined"),
@@ -120,7 +129,8 @@ def test_a_flawed_record_fails_alone_and_names_its_line(qwen: Program, api: ApiS
 
 def test_blank_records_are_not_sent(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "--csv", "{b}", input="a,b\n, \n\n1,2\n").text == "a,b,answer\n, ,\n\n1,2,2\n"
+    result = qwen("map", "--csv", "{b}", input="a,b\n, \n\n1,2\n")
+    assert (result.status, result.text) == (0, "a,b,answer\n, ,\n\n1,2,2\n")
     assert len(api.requests) == 1
 
 
@@ -158,6 +168,20 @@ def test_records_are_answered_as_they_come(qwen: Program, api: ApiServer) -> Non
         running.write(b'2",\n')
         running.wait_for(b'"1\n2",,"1\n2"\n')
         running.close_input()
+
+
+def test_a_column_may_have_any_name(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    result = qwen("map", "--csv", 'Is {# of items} {$} in {"a": 1} { }?', input="# of items,$\n3,x\n")
+    assert table(result.stdout)[1] == ["3", "x", 'Is 3 x in {"a": 1} { }?']
+
+
+def test_the_terminal_is_told_before_it_is_read(qwen: Program, api: ApiServer) -> None:
+    api.always(echo)
+    with qwen.start("map", "--csv", "{a}", terminal=["stdin", "stderr"]) as running:
+        running.wait_for(b"reading standard input from the terminal; end it with Control-D", "terminal")
+        running.type(b"a\n1\n\x04")
+        assert running.finish().stdout == b"a,answer\n1,1\n"
 
 
 def test_what_an_interrupt_leaves_unanswered_keeps_its_record(qwen: Program, api: ApiServer) -> None:

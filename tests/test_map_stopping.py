@@ -188,3 +188,21 @@ def test_failures_of_the_network_with_answers_between_them_stop_nothing(qwen: Pr
             wait_until(lambda: running.output() == shown, "its line")  # noqa: B023 -- called at once
         running.close_input()
         assert running.finish().status == 11
+
+
+def test_input_that_breaks_off_loses_no_answer(qwen: Program, api: ApiServer) -> None:
+    """Whoever reads what a terminal prints gets an error once nobody is on it."""
+    service = Service({})
+    api.always(service)
+    printed, terminal = os.openpty()
+    with qwen.start("map", "-P", "2", input=printed) as running:
+        os.write(terminal, b"slow one\nslow two\n")
+        api.wait_for_requests(2)
+        os.close(terminal)
+        time.sleep(0.3)  # meanwhile it would end
+        assert running.alive
+        service.released.set()
+        result = running.finish()
+    os.close(printed)
+    assert (result.status, result.text) == (7, "slow one\nslow two\n")
+    assert "cannot read standard input: Input/output error" in result.stderr

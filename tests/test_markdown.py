@@ -32,6 +32,7 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("a list", "- a\n- b\n  continued\n* c", ["• a", "• b", "  continued", "", "• c"]),
     ("nested lists", "1. a\n   - b\n     1. c\n2. d", ["1. a", "   • b", "     1. c", "2. d"]),
     ("a list from 9", "9. a\n10. b", ["9. a", "10. b"]),
+    ("a list with parentheses", "1) a\n2) b", ["1) a", "2) b"]),
     ("a loose list", "- a\n\n- b", ["• a", "", "• b"]),
     ("a quote", "> a\n> > b", ["│ a", "│", "│ │ b"]),
     ("a rule", "a\n\n***\n\nb", ["a", "", "─" * 60, "", "b"]),
@@ -50,11 +51,18 @@ CASES: list[tuple[str, str, list[str]]] = [
         ["use <b> or List<String>", "", "<div>", "", "<p>"],
     ),
     ("no Markdown", "2 * 3 * 4 = 24, a_b_c [x] {y} $z", ["2 * 3 * 4 = 24, a_b_c [x] {y} $z"]),
+    ("bare JSON", '{\n  "a": [\n    1\n  ]\n}', ["{", '  "a": [', "    1", "  ]", "}"]),
     ("nothing", "", [""]),
     (
         "a table",
         "| a | **b** | c |\n|---|--:|:-:|\n| 1 | 2 | 3 |\n| long cell | | x |",
         ["a           b   c", "─────────────────", "1           2   3", "long cell       x"],
+    ),
+    ("a table in a quote", "> | a | b |\n> |---|---|\n> | 1 | 2 |", ["│ a   b", "│ ─────", "│ 1   2"]),
+    (
+        "a table with a bar in a cell",
+        "| a | b |\n|---|---|\n| `ls | wc` | counts |\n| 1 \\| 2 | 3 |",
+        ["| a | b |", "|---|---|", "| `ls | wc` | counts |", "| 1 \\| 2 | 3 |"],
     ),
 ]
 
@@ -82,6 +90,13 @@ def test_lines_break_at_words_and_fit_the_width(width: int, words: str) -> None:
     for line in rendered(f"- {text}\n\n> {text}\n\n| a | b |\n|---|---|\n| {text} | {words} |", width=width):
         assert cell_len(line) <= width
         assert line == line.rstrip()
+
+
+def test_a_table_with_many_columns_keeps_its_text() -> None:
+    """It is wider than the terminal, as code may be."""
+    cells = [f"{number:02}" for number in range(30)]
+    row = f"|{'|'.join(cells)}|\n"
+    assert rendered(f"{row}|{'-|' * len(cells)}\n{row}", width=40)[2].split() == cells
 
 
 def test_a_long_line_of_code_is_not_broken() -> None:

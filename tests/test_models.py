@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api_server import ApiServer, reply
-from tests.program import Program
+from tests.program import Program, lines_of
 
 PRICED = {
     "kind": "fixed",
@@ -14,10 +14,11 @@ PRICED = {
         {"measure": "output", "price": 2.925, "per": 1_000_000},
     ],
 }
+NO_SENSE = {"kind": "fixed", "units": [{"measure": "input", "price": 1, "per": 0}, {"measure": "output", "price": 2}]}
 MODELS: list[Any] = [
     {"id": "qwen/Large", "info": {"contextLength": 256000}, "pricing": PRICED},
-    {"id": "alpha-local", "max_model_len": 4096},
-    {"id": "qwen/small", "pricing": {"kind": "variable"}},
+    {"id": "alpha-local", "max_model_len": 4096, "pricing": {"kind": "fixed", "units": None}},
+    {"id": "qwen/small", "pricing": NO_SENSE},
     {"name": "one without an id"},
 ]
 LINES = ["alpha-local\t-\t-\t4096", "qwen/Large\t0.4875\t2.925\t256000", "qwen/small\t-\t-\t-"]
@@ -55,6 +56,13 @@ def test_columns_and_a_heading_on_a_terminal(qwen: Program, api: ApiServer) -> N
         "qwen/Large          0.4875      2.925   256000",
         "qwen/small               -          -        -",
     ]
+
+
+def test_a_note_follows_nothing_without_a_blank_line(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply({"data": MODELS}))
+    result = qwen("models", "zebra", terminal=["stdout", "stderr"])
+    assert [*filter(None, lines_of(result.terminal)), ""] == lines_of(result.terminal)
+    assert "no model of the server contains zebra" in lines_of(result.terminal)[0]
 
 
 def test_json_is_the_list_as_it_came(qwen: Program, api: ApiServer) -> None:

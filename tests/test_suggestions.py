@@ -24,6 +24,7 @@ def test_a_bare_prompt_gets_the_command_line_that_works(qwen: Program) -> None:
         (["ask", "--verbose is what?"], "put -- before a prompt that begins with '-'"),
         (["help", "xyzzy"], "no such command: xyzzy; the commands are"),
         (["xyzzy"], f"the commands are {', '.join(COMMANDS)}; to use it as a prompt: qwen-cli ask xyzzy (see"),
+        (["-"], "to use it as a prompt: qwen-cli ask - (see"),
         (["key", "xyzzy"], "the commands are set, status, delete (see"),
         (["version"], "no such command: version; did you mean --version?"),
         (["ask", "--version"], "did you mean 'qwen-cli --version'?"),
@@ -40,6 +41,10 @@ def test_a_bare_prompt_gets_the_command_line_that_works(qwen: Program) -> None:
         (["ask", "--api-key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
         (["ask", "--continue", "hi"], "--chat FILE (see"),
         (["ask", "-c", "hi"], "--chat FILE (see"),
+        (["ask", "--api_key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
+        (["ask", "--key", "x", "hi"], "store it with 'qwen-cli key set' (see"),
+        (["ask", "--top", "1", "hi"], "did you mean --top-p or --top-logprobs? (see"),
+        (["filter", "--json", "hi"], "the items are printed as they came (see"),
         (["ask", "--role", "x", "hi"], "did you mean --system? (see"),
         (["ask", "--no-stream", "hi"], "ask does not stream (see"),
         (["ask", "--option", "seed", "1"], "did you mean -F KEY=VALUE? (see"),
@@ -47,6 +52,8 @@ def test_a_bare_prompt_gets_the_command_line_that_works(qwen: Program) -> None:
         (["chat"], "'qwen-cli ask --chat FILE PROMPT' (see"),
         (["logs", "list"], "--chat FILE keeps a conversation, --save FILE a response (see"),
         (["run", "llama3", "hi"], "qwen-cli ask -m MODEL PROMPT (see"),
+        (["key", "st"], "did you mean status? (see"),
+        (["prompt"], "did you mean: qwen-cli ask (see"),
         (["prompt", "Who are you?"], "did you mean: qwen-cli ask 'Who are you?' (see"),
         (["mdoels"], "did you mean models? (see"),
         (["keys"], "did you mean key? (see"),
@@ -63,6 +70,22 @@ def test_what_is_mistyped_gets_the_nearest_suggestion(qwen: Program, words: list
 @pytest.mark.parametrize("flag", ["--no", "--xyz", "--color", "--tempo-rature", "--s", "--histoty"])
 def test_what_nobody_can_have_meant_gets_no_suggestion(qwen: Program, flag: str) -> None:
     assert qwen.call("ask", flag, "hi").message == f"no such option: {flag} (see 'qwen-cli ask --help')"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stream", "--stream"],
+        ["sandbox", "--url"],
+        ["filter", "-c"],
+        ["models", "--continue"],
+        ["key", "set", "--attach"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_is_offered_an_option_that_it_does_not_take(qwen: Program, words: list[str]) -> None:
+    *command, flag = words
+    assert qwen.call(*words).message == f"no such option: {flag} (see 'qwen-cli {' '.join(command)} --help')"
 
 
 @pytest.mark.parametrize("words", [["ask", "hi", "--model"], ["ask", "-m"]], ids=" ".join)

@@ -147,6 +147,13 @@ def test_a_variable_near_to_none_is_named_without_a_suggestion(qwen: Program) ->
     assert (result.status, result.message) == (0, "unknown variable QWEN_CLI_XYZZY")
 
 
+@pytest.mark.parametrize("name", ["QWEN_CLI_API_KEY", "QWEN_CLI_KEY", "QWEN_CLI_TOKEN"])
+def test_a_key_in_the_wrong_variable_is_led_to_the_right_one(qwen: Program, name: str) -> None:
+    """The nearest name of an option would be the opposite, `QWEN_CLI_NO_KEY`."""
+    message = qwen.call("ask", "--dry-run", "hi", env={name: "sk-a-key-of-somebody"}).message
+    assert message == f"unknown variable {name}; did you mean AIMLAPI_API_KEY?"
+
+
 def test_no_variable_is_noted_with_q_or_where_nothing_is_asked(qwen: Program) -> None:
     assert qwen.call("ask", "-q", "--dry-run", "hi", env=MISSPELT).stderr == ""
     assert qwen("--version", env=MISSPELT).stderr == ""

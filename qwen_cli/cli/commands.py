@@ -68,7 +68,7 @@ class Commands(help_text.WritingHelp, TyperGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self.table and not args[0].startswith("-"):
+        if args[0] not in self.table and (args[0] == "-" or not args[0].startswith("-")):
             raise no_such_command(args, list(self.table), ctx)
         return super().resolve_command(ctx, args)
 

@@ -3,6 +3,8 @@
 import os
 import sys
 
+import click
+
 from qwen_cli.cli.options import variable
 from qwen_cli.endpoint import DEFAULT_BASE_URL, parse_endpoint
 from qwen_cli.errors import CredentialsError
@@ -40,7 +42,7 @@ def show_status(*, base_url: str = DEFAULT_BASE_URL) -> int:
     status = describe(parse_endpoint(base_url))
     output = standard_output()
     output.write(lines(status, aligned=output.terminal).encode())
-    if os.environ.get(variable("--no-key"), "0") not in ("", "0"):
+    if click.BOOL.str_to_bool(os.environ.get(variable("--no-key"), "")):
         Notes().note(f"{variable('--no-key')} is set: requests are sent without a key")
     return CredentialsError.status if status["source"] == NO_SOURCE else 0
 

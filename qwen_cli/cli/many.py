@@ -112,6 +112,9 @@ def answer_all(words: Sequence[str], common: CommonOptions, many: ManyOptions, d
             service = stack.enter_context(
                 open_service(common, notes=item_notes, max_connections=parallel, pace=governor)
             )
+        is_typed = is_terminal(0)
+        if is_typed:
+            notes.note("reading standard input from the terminal; end it with Control-D")
         source = open_source(many, notes)
         if source.table is not None:
             source.table.require([*prompts.names, *(job.files.names if job.files else ())])
@@ -127,9 +130,6 @@ def answer_all(words: Sequence[str], common: CommonOptions, many: ManyOptions, d
             limits=Limits(parallel, many.fail_fast),
         )
         output.on_leaving = run.reader_left
-        is_typed = is_terminal(0)
-        if is_typed:
-            notes.note("reading items from the terminal, one per line; end them with Control-D")
         is_drawn = can_redraw() and not is_typed and not common.quiet
         progress = Progress(tally, budget, governor, source.total).draw if is_drawn else lambda: None
         try:

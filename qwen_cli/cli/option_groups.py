@@ -18,6 +18,7 @@ from qwen_cli.cli.option_types import Awaited, Operand
 from qwen_cli.cli.options import EXCLUSIVE, NOT_TAKEN, OPTIONS, VARIABLE_PREFIX
 from qwen_cli.endpoint import SendingOptions
 from qwen_cli.errors import InvalidUsage
+from qwen_cli.key.redaction import VARIABLES
 from qwen_cli.output.stderr import Notes
 from qwen_cli.prompt.messages import PromptOptions
 from qwen_cli.prompt.standard_input import standard_input
@@ -169,11 +170,13 @@ def read_awaited(values: dict[str, Any], notes: Notes) -> None:
 
 
 def note_unknown_variables(notes: Notes) -> None:
-    """Note each QWEN_CLI_ variable that belongs to no option, and the nearest name that does."""
+    """Note each QWEN_CLI_ variable that belongs to no option, and the nearest name that does, or that of the key."""
     known = {name.removeprefix(VARIABLE_PREFIX) for option in OPTIONS.values() for name in option.envvar or ()}
     for name in sorted(os.environ):
         option = name.removeprefix(VARIABLE_PREFIX)
         if option not in (name, *known):
-            close = get_close_matches(option, known, n=1)
-            hint = f"; did you mean {VARIABLE_PREFIX}{close[0]}?" if close else ""
+            close = [f"{VARIABLE_PREFIX}{each}" for each in get_close_matches(option, known, n=1)]
+            if option.endswith(("KEY", "TOKEN")):
+                close = [VARIABLES[0]]
+            hint = f"; did you mean {close[0]}?" if close else ""
             notes.note(f"unknown variable {name}{hint}")

@@ -244,6 +244,6 @@ NOT_TAKEN: Mapping[str, Mapping[str, str]] = {
     "cost": dict.fromkeys(("cache", "cache_only"), "an answer from the cache costs nothing"),
     "check": _YES_OR_NO,
     "map": _READS_ITEMS,
-    "filter": {**_YES_OR_NO, **_READS_ITEMS},
+    "filter": {**_YES_OR_NO, **_READS_ITEMS, "records": "the items are printed as they came"},
 }
 """Command -> options that it does not take, though others like it do, and why."""

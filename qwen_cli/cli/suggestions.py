@@ -1,5 +1,6 @@
 """Usage errors: one line that says what was wrong, and what was meant, where that is likely."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -26,7 +27,7 @@ _OPTIONS_OF_PEERS: Final[Mapping[str, str]] = {
     "--prompt": "the prompt is given without an option",
     "--raw": "did you mean 'qwen-cli json'?",
 }
-"""What other programs of this kind call an option, and what it is here."""
+"""What other programs of this kind call an option, and what it is here, in commands that have what is named."""
 
 _COMMANDS_OF_PEERS: Final[Mapping[str, str]] = {
     "chat": "a conversation continues with 'qwen-cli ask --chat FILE PROMPT'",
@@ -36,8 +37,9 @@ _COMMANDS_OF_PEERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("config", "login", "auth"), "'qwen-cli key set' stores the key, and variables hold the options"),
     "serve": "'qwen-cli sandbox' serves a stand-in for the API, but no model",
 }
-"""The same for commands. `prompt` is that of all prompts."""
+"""The same for commands. `prompt` is `ask`."""
 
+_FLAG: Final = re.compile(r"(?<!\S)--?\w[\w-]*")
 _MOST_SUGGESTED: Final = 3
 
 
@@ -49,7 +51,7 @@ def no_such_command(words: list[str], known: list[str], context: click.Context) 
     if is_program and name in _COMMANDS_OF_PEERS:
         return click.UsageError(f"no such command: {name}; {_COMMANDS_OF_PEERS[name]}", context)
     is_prose = len(name.split()) > 1 or (not close and rest not in ([], ["--help"]))
-    if is_program and is_prose:
+    if is_program and (is_prose or name == "prompt"):
         prompt = rest if name == "prompt" else words
         return click.UsageError(f"no such command; did you mean: {shlex.join(['qwen-cli', 'ask', *prompt])}", context)
     if f"--{name}" in _flags(context.command.get_params(context)):
@@ -90,23 +92,26 @@ def suggestion(name: str, arguments: list[str], context: click.Context) -> str:
         is_prose = any(" " in argument for argument in arguments if argument.startswith(name) and "=" not in argument)
         if is_prose or not name.lstrip("-")[:1].isalpha():
             return "put -- before a prompt that begins with '-'"
+    flags, name = _flags(parameters), name.replace("_", "-")
+    peers = _OPTIONS_OF_PEERS.get(name, "")
+    if peers and (isinstance(context.command, click.Group) or set(_FLAG.findall(peers)) <= {*flags}):
+        return peers
     program = context.find_root()
-    command = name.removeprefix("--")
-    if isinstance(program.command, click.Group) and command in program.command.list_commands(program):
-        return f"did you mean '{program.command_path} {command}'?"
-    if name in _flags(program.command.get_params(program)):
-        return f"did you mean '{program.command_path} {name}'?"
+    commands = program.command.list_commands(program) if isinstance(program.command, click.Group) else []
+    words = [*commands, *_flags(program.command.get_params(program))]
+    meant = next((word for word in (name.removeprefix("--"), name) if word in words), context.info_name)
+    if meant != context.info_name:
+        return f"did you mean '{program.command_path} {meant}'?"
     if isinstance(context.command, click.Group) and (owner := _command_with(name, context.command, context)):
         return f"put it after the command: {context.command_path} {owner} {name}"
-    close = similar(name.replace("_", "-"), [flag for flag in _flags(parameters) if flag.startswith("--")])
-    return _OPTIONS_OF_PEERS.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
+    close = similar(name, [flag for flag in flags if flag.startswith("--")])
+    return f"did you mean {' or '.join(close)}?" if close else ""
 
 
 def similar(name: str, known: Sequence[str]) -> Sequence[str]:
-    """Those that the name is one slip of the finger away from, or else the beginning of; none if those are too many."""
-    slips = [each for each in known if each == name or _is_one_slip(name, each)]
+    """Those that the name is the beginning of, or else one slip of the finger away from; none if those are too many."""
     beginning = [each for each in known if len(name.lstrip("-")) > 1 and each.startswith(name)]
-    found = slips or beginning
+    found = beginning or [each for each in known if _is_one_slip(name, each)]
     return found if len(found) <= _MOST_SUGGESTED else []
 
 

@@ -8,13 +8,13 @@ from qwen_cli.errors import LocalError
 from qwen_cli.prompt.standard_input import STDIN
 
 _ITEM: Final = re.compile(r"\{\}")
-_MEMBER: Final = re.compile(r"\{(?:|\w[^{}]*)\}|\{\{|\}\}")
+_MEMBER: Final = re.compile(r"""\{(?:|[^\s{}"'][^{}]*)\}|\{\{|\}\}""")
 
 
 class Template:
     """A text with the placeholder `{}`; if items have members, also with `{name}`, and `{{` and `}}` for braces.
 
-    A name starts with a letter, a digit or `_`; other braces are text.
+    A name starts with neither white space nor a quote: such braces are text, as in JSON.
     """
 
     def __init__(self, text: str, *, members: bool) -> None:

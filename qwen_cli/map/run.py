@@ -152,10 +152,16 @@ class Run:
         return self._deadline is not None and time.monotonic() > self._deadline
 
     def _take(self, timeout: float) -> None:
-        """Settle the next outcome, if there is one in time."""
-        found = self._workers.take(timeout)
-        if found is not None:
-            self._settle_outcome(found)
+        """Settle the next outcome, if there is one in time; stop if there is no more to be read."""
+        try:
+            found = self._workers.take(timeout)
+        except QwenError as error:
+            with self._deciding:
+                self.failure = self.failure or error
+                self._stop()
+        else:
+            if found is not None:
+                self._settle_outcome(found)
 
     def _settle_outcome(self, found: ItemOutcome) -> None:
         found, result = self._settle(found)

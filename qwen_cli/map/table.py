@@ -63,6 +63,8 @@ class Table:
         first = next(records, None)
         if first is None:
             raise LocalError("standard input is empty: a table begins with a header")
+        if not any(name.strip() for name in first.cells) and not first.flaw:
+            raise LocalError("the first line is blank: a table begins with a header")
         if first.flaw:
             raise LocalError(f"the header of the table: {first.flaw}")
         decode_text(first.raw, "the header of the table")

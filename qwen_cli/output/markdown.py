@@ -4,10 +4,11 @@ Nothing is lost: HTML and references are text, line breaks stay, links and image
 copied has no frame, no padding and no trailing spaces. The only module that imports rich.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
 from rich.box import SIMPLE_HEAD
 from rich.color import ColorSystem
@@ -27,6 +28,9 @@ _MAX_NESTING: Final = 1000
 """Beyond it, text would be left out; Python's own limit comes first."""
 
 _MIN_WIDTH: Final = 20
+_MIN_COLUMN: Final = 5
+"""What a column of a table takes at least, the space beside it included: a narrower one would lose its text."""
+
 _STYLES: Final = {"strong": "bold", "em": "italic", "s": "strike"}
 _ALIGNMENTS: Final = {"text-align:right": "right", "text-align:center": "center"}
 
@@ -45,11 +49,22 @@ def render(text: str, *, width: int, has_colour: bool) -> str:
         .enable(["strikethrough", "table"])
         .disable("reference")
     )
-    lines = _Renderer(console).blocks(SyntaxTreeNode(parser.parse(text)).children, width)
+    parser.inline.ruler.at("newline", _line_break)
+    lines = _Renderer(console, text.split("\n")).blocks(SyntaxTreeNode(parser.parse(text)).children, width)
     # Not printed by the console, which would turn the tabs of code into spaces.
     return "\n".join(
         "".join(_as_written(segment, has_colour=has_colour) for segment in line.render(console)) for line in lines
     )
+
+
+def _line_break(state: StateInline, silent: bool) -> bool:
+    """A line break within a block: unlike in HTML, the next line keeps its indentation, as in verse or bare JSON."""
+    if state.src[state.pos] != "\n":
+        return False
+    if not silent:
+        state.push("softbreak", "br", 0)
+    state.pos += 1
+    return True
 
 
 def _as_written(segment: Segment, *, has_colour: bool) -> str:
@@ -60,8 +75,9 @@ def _as_written(segment: Segment, *, has_colour: bool) -> str:
 class _Renderer:
     """Renders blocks as lines; what is nested deeply is wrapped beyond the width rather than at each letter."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, source: Sequence[str]) -> None:
         self._console = console
+        self._source = source
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode], width: int, *, is_tight: bool = False) -> Iterator[Text]:
         """The lines of some blocks, with a blank line between two."""
@@ -103,7 +119,7 @@ class _Renderer:
     def _list(self, node: SyntaxTreeNode, width: int) -> Iterator[Text]:
         number = int(node.attrs.get("start", 1))
         for place, item in enumerate(node.children):
-            mark = "• " if node.type == "bullet_list" else f"{number + place}. "
+            mark = "• " if node.type == "bullet_list" else f"{number + place}{item.markup} "
             is_tight = all(child.hidden for child in item.children if child.type == "paragraph")
             if place and not is_tight:
                 yield Text()
@@ -114,13 +130,18 @@ class _Renderer:
 
     def _table(self, node: SyntaxTreeNode, width: int) -> Iterator[Text]:
         head, *body = (row.children for part in node.children for row in part.children)
+        source = self._source[slice(*node.map or ())]
+        bars = [line.replace("\\|", "").count("|") for line in source]
+        if max(bars) > bars[0]:
+            yield from map(Text, source)  # a cell with a bar in it: what is beyond the last column would be left out
+            return
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, border_style="dim")
         for cell in head:
             justify = _ALIGNMENTS.get(str(cell.attrs.get("style", "")), "left")
             table.add_column(_inline(cell, "bold"), justify=justify, overflow="fold")  # type: ignore[arg-type]
         for row in body:
             table.add_row(*map(_inline, row))
-        options = self._console.options.update(width=max(width, _MIN_WIDTH))
+        options = self._console.options.update(width=max(width, _MIN_COLUMN * len(head)))
         for line in self._console.render_lines(table, options, pad=False):
             text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
             text.rstrip()
@@ -132,7 +153,7 @@ def _inline(node: SyntaxTreeNode, style: str = "") -> Text:
     text = Text()
     for child in node.children:
         match child.type:
-            case "softbreak" | "hardbreak":
+            case "softbreak" | "hardbreak":  # the latter by a backslash
                 text.append("\n")
             case "code_inline":
                 text.append(visible(child.content), "cyan")

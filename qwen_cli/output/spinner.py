@@ -58,10 +58,6 @@ class Wait:
         if not self._over.wait(self._patience):
             self._notes.note(f"still {self._what}, after {self._patience:.0f} s")
 
-    @property
-    def lasts(self) -> bool:
-        return self._thread is not None
-
     def over(self) -> None:
         """End the wait; return once the spinner is erased."""
         if self._thread is not None:

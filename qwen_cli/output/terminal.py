@@ -80,6 +80,8 @@ class Screen:
 
         What is drawn goes even where a pipe's reader may write to the same terminal.
         """
+        if not data:
+            return
         with self._lock:
             is_here = descriptor == STDERR or (is_terminal(descriptor) and is_terminal(STDERR))
             if self._is_drawn and (is_here or _has_reader(descriptor)):
