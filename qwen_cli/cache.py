@@ -59,9 +59,12 @@ class Cache(NamedTuple):
 
 
 def open_cache(options: CacheOptions) -> Cache | None:
-    """The cache that the options name, if any."""
+    """The cache that the options name, if any; LocalError if answers cannot be kept in it."""
     if options.cache is None:
         if options.cache_only:
             raise InvalidUsage("--cache-only needs --cache DIR")
         return None
-    return Cache(options.cache, options.cache_only)
+    cache = Cache(options.cache, options.cache_only)
+    if not cache.only:
+        cache.check()
+    return cache

@@ -232,7 +232,7 @@ class Service:
             for _ in pieces:
                 pass
         except NetworkError as error:
-            if not json_text.is_json(received.decode(errors="replace")):
+            if not json_text.is_json(bytes(received), strict=False):
                 raise
             self._notes.note(f"the response is complete, but not its transfer: {error}")
 
