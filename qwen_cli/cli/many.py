@@ -28,7 +28,7 @@ from qwen_cli.map.one_item import AnswerFiles, ItemAsker, ItemOutcome
 from qwen_cli.map.order import Result
 from qwen_cli.map.pace import Governor
 from qwen_cli.map.progress import Progress
-from qwen_cli.map.results import Results, Shown, as_text
+from qwen_cli.map.results import Results, Shown, as_it_came, as_preview, as_text
 from qwen_cli.map.run import Interrupted, Limits, Run
 from qwen_cli.map.table import Table, read_records
 from qwen_cli.map.tally import Tally
@@ -148,10 +148,10 @@ def _results(job: Job, common: CommonOptions, table: Table | None, output: Outpu
     """How outcomes are written, once what stands before them is; previews take their place where nothing is sent."""
     filed = None if job.files is None else job.filed
     if common.is_preview:
-        return Results(_previewing(common), as_text, filed and as_text)
+        return Results(_previewing(common), as_preview, filed and as_text)
     head, shown = job.begin(table)
     if head:
-        output.write(head)
+        output.write(as_it_came(head))
     return Results(_texting(job.text), shown, filed)
 
 

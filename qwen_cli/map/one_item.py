@@ -1,5 +1,6 @@
 """One item, from its bytes to its outcome: asked and judged as by `ask`, in any thread."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -80,13 +81,14 @@ class AnswerFiles:
     def open(self, item: Item) -> Output:
         """The file of an item, before it is sent; LocalError if it cannot be written, or is another's."""
         target = open_target(self._name.fill_target(item.value))
+        path = os.path.realpath(target.name)
         with self._lock:
-            if target.name in self._taken:
+            if path in self._taken:
                 raise LocalError(f"another item's answer goes into {target.name} already")
-            self._taken.add(target.name)
+            self._taken.add(path)
         return target
 
     def release(self, name: str) -> None:
         """Let another item have that file: nothing was written."""
         with self._lock:
-            self._taken.discard(name)
+            self._taken.discard(os.path.realpath(name))
