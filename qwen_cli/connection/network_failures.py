@@ -41,7 +41,8 @@ def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Resp
     # Behind a proxy that speaks TLS, the stream is httpcore's own, which does not say how it ended.
     was_cut = response is not None and getattr(response.extensions["network_stream"], "ended", True)
     if _is_caused_by(error, h11.RemoteProtocolError) and not was_cut:
-        return ProtocolError(f"{host} does not speak HTTP: {error}")
+        reason = str(error).partition(": bytearray(")[0]  # with which h11 quotes what it has read
+        return ProtocolError(f"{host} does not speak HTTP: {reason}")
     *_, cause = _causes(error)
     when = "before its response was complete" if response is not None else "before it had answered"
     reason = f": {_reason(error)}" if isinstance(cause, OSError) else f" {when}"
