@@ -58,6 +58,9 @@ class Receipt(Protocol):
     def add(self, document: bytes) -> None:
         """Keep a body, or an event of a stream, as it came."""
 
+    def follow(self, arriving: bytearray) -> None:
+        """Keep as much of a body as has arrived, if the run ends before it is added."""
+
 
 class Watch:
     """What a command sees of a response while it arrives."""
@@ -213,6 +216,8 @@ class Service:
         if is_event_stream and is_stream:
             return self._read_events(reply.events(reply.pieces()), reader, watch, receipt), b""
         received = bytearray()
+        if receipt:
+            receipt.follow(received)
         pieces = _collected(reply, watch, received)
         try:
             if is_event_stream:

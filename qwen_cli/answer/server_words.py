@@ -35,11 +35,16 @@ def said_in(payload: Any) -> Said:
     except RecursionError:
         words, layers = "", []
     values = _members(layers, _CODES)
-    codes = [re.sub(r"[^a-z0-9]", "", value.lower()) for value in values if isinstance(value, str)]
+    codes = [letters_of(value) for value in values if isinstance(value, str)]
     if any("reasons" in layer for layer in layers):
         codes.append("contentfilter")  # a gateway's moderation, which has no code
     ids = (value for value in _members(layers, ("requestId", "request_id")) if isinstance(value, str))
     return Said(words, codes, next(filter(None, map(_status, values)), None), next(filter(None, ids), None))
+
+
+def letters_of(text: str) -> str:
+    """The text in small letters and digits alone, however its words are joined."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def is_error(payload: Mapping[str, Any]) -> bool:
