@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from qwen_cli.cli.option_groups import CommonOptions, ManyOptions
 from qwen_cli.cli.preparing import Draft, connect_ahead, note_missing_variable, open_service, preview
-from qwen_cli.errors import LocalError
+from qwen_cli.errors import Defect, LocalError, QwenError
 from qwen_cli.exchange import Outcome, Request, Service
 from qwen_cli.map.budget import Budget
 from qwen_cli.map.item_prompts import ItemPrompts
@@ -186,9 +186,17 @@ def _asking(service: Service | None, reask: int) -> Callable[[Request], Outcome]
 def _settling(
     service: Service | None, settle: Callable[[ItemOutcome], tuple[ItemOutcome, Result]]
 ) -> Callable[[ItemOutcome], tuple[ItemOutcome, Result]]:
-    """Keep each answer in the cache before it is settled."""
+    """Keep each answer in the cache before it is settled; a defect in that fails one item."""
 
     def settled(found: ItemOutcome) -> tuple[ItemOutcome, Result]:
+        try:
+            return kept_and_settled(found)
+        except QwenError:
+            raise
+        except Exception as error:
+            return settle(found._replace(outcome=None, failure=Defect(error)))
+
+    def kept_and_settled(found: ItemOutcome) -> tuple[ItemOutcome, Result]:
         if service is not None and found.outcome is not None and found.failure is None:
             outcome = service.keep(found.outcome)
             found = found._replace(outcome=outcome, failure=outcome.verdict.failure)
