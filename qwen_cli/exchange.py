@@ -263,7 +263,7 @@ class Service:
             for event in events:
                 # In an event of several data lines, line breaks can only stand between tokens.
                 line = event.data.replace("\n", " ")
-                if receipt:
+                if receipt and line.startswith(("{", "[")):  # any other is no chunk, but a ping
                     receipt.add(line.encode())
                 watch.event(line)
                 watch.delta(reader.read(event.data, event.type))

@@ -42,6 +42,12 @@ def test_the_receipt_of_a_stream_is_its_chunks_and_that_of_a_body_one_line(qwen:
     assert qwen.files()["body"] == json.dumps(completion()).encode() + b"\n"
 
 
+def test_the_receipt_of_a_stream_can_be_read_whatever_stands_between_its_chunks(qwen: Program, api: ApiServer) -> None:
+    api.answer(events(["keep-alive", *chunks("Hello."), "null", "7", []]))
+    assert qwen.call("stream", "--save", "chunks", "hi").text == "Hello.\n"
+    assert "total_tokens\t53\n" in qwen.call("cost", "--saved", "chunks").text
+
+
 def test_the_receipt_of_an_interrupted_body_is_what_came(qwen: Program, api: ApiServer) -> None:
     """Which may be a stream that nobody asked for: it is counted like any other."""
     sent = event(chunk("One ", usage={"total_tokens": 3}))
