@@ -245,7 +245,7 @@ class Service:
         """The answer in a body that is JSON, also if a stream was requested."""
         is_stream = bool(request.body.get("stream"))
         if is_stream and body.strip():
-            watch.event(body.decode(errors="replace").strip())
+            watch.event(body.decode(errors="replace").strip().replace("\n", " "))
         try:
             answer = read_completion(body, is_format_asked=request.expectation.is_format_asked)
         except QwenError as error:

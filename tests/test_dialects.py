@@ -288,10 +288,13 @@ def test_reads_a_body_with_unknown_fields_and_without_optional_ones(qwen: Progra
 
 
 def test_a_whole_response_is_read_as_one(qwen: Program, api: ApiServer) -> None:
-    api.answer(*[reply(completion("Hello.", reasoning="Hm."))] * 2)
+    body = json.dumps(completion("Hello.", reasoning="Hm."), indent=2).encode()
+    api.answer(*[reply(body=body)] * 2)
     result = qwen.call("stream", "--show", "both", "hi")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Hm.\n")
-    assert json.loads(qwen.call("json", "--stream", "hi").text) == completion("Hello.", reasoning="Hm.")
+    result = qwen.call("json", "--stream", "hi")
+    assert json.loads(result.text) == completion("Hello.", reasoning="Hm.")
+    assert result.text.count("\n") == 1
 
 
 def test_a_lone_surrogate_becomes_a_replacement_character(qwen: Program, api: ApiServer) -> None:
