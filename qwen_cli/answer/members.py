@@ -30,8 +30,8 @@ def parse_object(text: str | bytes, what: str) -> JsonObject:
 
 
 def sole(value: Any) -> Any:
-    """What a server has put into an array, alone; anything else as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    """The object that a server has put into an array, alone; anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) else value
 
 
 def quoted(text: str | bytes, *, max_length: int = 80) -> str:
