@@ -183,11 +183,12 @@ def test_cache_only_without_a_cache_is_a_usage_error(qwen: Program) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_reported(qwen: Program, api: ApiServer) -> None:
-    """Before anything is sent, where it can be seen."""
-    qwen.file("cache", "a file, not a folder")
-    result = qwen.call("ask", "--cache", "cache", "hi")
-    assert (result.status, api.requests) == (7, [])
-    assert "cache" in result.message
+    """Before anything is sent."""
+    qwen.file("file", "not a folder")
+    for folder in ("file", "/proc/cache"):
+        result = qwen.call("ask", "--cache", folder, "hi")
+        assert (result.status, result.stdout, api.requests) == (7, b"", [])
+        assert f"cannot write the cache in {folder}: " in result.message
 
 
 def test_a_folder_of_others_is_found_out_before_anything_is_sent(qwen: Program, api: ApiServer) -> None:

@@ -169,6 +169,13 @@ def test_a_dead_server_ends_the_run(qwen: Program, api: ApiServer) -> None:
     assert int(result.stderr.splitlines()[-1].rpartition("; ")[2].split()[0]) > 9_980
 
 
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_single_answers_that_are_cut_do_not(qwen: Program, api: ApiServer, parallel: int) -> None:
+    api.always(lambda request: [RESET] if asked(request) == "bad" else echo(request))
+    result = qwen("map", "-P", str(parallel), input="a\nbad\nbad\nb\n")
+    assert (result.text, result.status) == ("a\n\n\nb\n", 11)
+
+
 def test_a_reader_that_leaves_ends_it(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     result = qwen("map", script='{ "$@"; echo $? >status; } | head -3', input="x\n" * 100_000)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from qwen_cli.cli.option_groups import CommonOptions, ManyOptions
 from qwen_cli.cli.preparing import Draft, connect_ahead, note_missing_variable, open_service, preview
-from qwen_cli.errors import LocalError
+from qwen_cli.errors import Defect, LocalError, QwenError
 from qwen_cli.exchange import Outcome, Request, Service
 from qwen_cli.map.budget import Budget
 from qwen_cli.map.item_prompts import ItemPrompts
@@ -28,7 +28,7 @@ from qwen_cli.map.one_item import AnswerFiles, ItemAsker, ItemOutcome
 from qwen_cli.map.order import Result
 from qwen_cli.map.pace import Governor
 from qwen_cli.map.progress import Progress
-from qwen_cli.map.results import Results, Shown, as_text
+from qwen_cli.map.results import Results, Shown, as_it_came, as_preview, as_text
 from qwen_cli.map.run import Interrupted, Limits, Run
 from qwen_cli.map.table import Table, read_records
 from qwen_cli.map.tally import Tally
@@ -148,10 +148,10 @@ def _results(job: Job, common: CommonOptions, table: Table | None, output: Outpu
     """How outcomes are written, once what stands before them is; previews take their place where nothing is sent."""
     filed = None if job.files is None else job.filed
     if common.is_preview:
-        return Results(_previewing(common), as_text, filed and as_text)
+        return Results(_previewing(common), as_preview, filed and as_text)
     head, shown = job.begin(table)
     if head:
-        output.write(head)
+        output.write(as_it_came(head))
     return Results(_texting(job.text), shown, filed)
 
 
@@ -186,9 +186,17 @@ def _asking(service: Service | None, reask: int) -> Callable[[Request], Outcome]
 def _settling(
     service: Service | None, settle: Callable[[ItemOutcome], tuple[ItemOutcome, Result]]
 ) -> Callable[[ItemOutcome], tuple[ItemOutcome, Result]]:
-    """Keep each answer in the cache before it is settled."""
+    """Keep each answer in the cache before it is settled; a defect in that fails one item."""
 
     def settled(found: ItemOutcome) -> tuple[ItemOutcome, Result]:
+        try:
+            return kept_and_settled(found)
+        except QwenError:
+            raise
+        except Exception as error:
+            return settle(found._replace(outcome=None, failure=Defect(error)))
+
+    def kept_and_settled(found: ItemOutcome) -> tuple[ItemOutcome, Result]:
         if service is not None and found.outcome is not None and found.failure is None:
             outcome = service.keep(found.outcome)
             found = found._replace(outcome=outcome, failure=outcome.verdict.failure)

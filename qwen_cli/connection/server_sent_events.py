@@ -11,7 +11,7 @@ from qwen_cli.errors import ProtocolError
 MAX_EVENT_BYTES: Final = 64 << 20
 """The largest event: an endless one stops here."""
 
-_FIELDS: Final = (b":", b"data", b"event", b"id", b"retry", b"error:")
+_FIELDS: Final = (b":", b"data:", b"event:", b"id:", b"retry:", b"error:")
 """What the first line of an event stream begins with."""
 
 
