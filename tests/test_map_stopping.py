@@ -114,6 +114,17 @@ class TestSignals:
         assert (result.text, result.status) == ("one\ntwo\n\nthree\n", 128 + number)
         assert result.message == "stopped: 3 done"
 
+    def test_say_what_was_spent_where_that_is_asked(self, qwen: Program, api: ApiServer) -> None:
+        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        with qwen.start("map", "-u", "-P", "1", input=PIPE) as running:
+            running.write(b"one\nx\n")
+            running.wait_for(b"one\n")
+            api.wait_for_requests(2)
+            running.send(signal.SIGINT)
+            usage, end = running.finish().stderr.splitlines()
+        assert usage.endswith("53 tokens, 0.00013 USD")
+        assert end.endswith("stopped: 1 done")
+
     def test_know_the_number_of_items_where_it_is_known(self, qwen: Program, api: ApiServer) -> None:
         api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
         qwen.file("items", "one\n" + "x\n" * 1999)

@@ -137,6 +137,8 @@ def answer_all(words: Sequence[str], common: CommonOptions, many: ManyOptions, d
         except Interrupted:
             screen.erase()
             of = "" if source.total is None else f" of {source.total:,}"
+            if job.usage:
+                _report_usage(tally, budget, notes)
             notes.report(f"stopped: {tally.done:,}{of} done")
             raise
         finally:
@@ -208,12 +210,7 @@ def _settling(
 def _conclude(run: Run, tally: Tally, budget: Budget, notes: Notes, *, usage: bool) -> int:
     """Report how the run ended: return its exit status, or raise the failure that stopped it."""
     if usage:
-        from qwen_cli.cost.figures import usage_line
-
-        from_cache = f"; {tally.cached:,} from the cache" if tally.cached else ""
-        notes.report((usage_line(budget.total.sums) if budget.total.responses else "0 USD") + from_cache)
-        for remark in budget.total.remarks():
-            notes.note(remark)
+        _report_usage(tally, budget, notes)
     if tally.failed.total() > (run.failure is not None):
         notes.report(tally.summary())
     if run.failure is not None:
@@ -222,6 +219,15 @@ def _conclude(run: Run, tally: Tally, budget: Budget, notes: Notes, *, usage: bo
         notes.report(f"{budget.ending()}{_unsent(run)}")
         return OUT_OF_BUDGET
     return SOME_FAILED if tally.failed else 0
+
+
+def _report_usage(tally: Tally, budget: Budget, notes: Notes) -> None:
+    from qwen_cli.cost.figures import usage_line
+
+    from_cache = f"; {tally.cached:,} from the cache" if tally.cached else ""
+    notes.report((usage_line(budget.total.sums) if budget.total.responses else "0 USD") + from_cache)
+    for remark in budget.total.remarks():
+        notes.note(remark)
 
 
 def _unsent(run: Run) -> str:
