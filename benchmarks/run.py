@@ -12,6 +12,8 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
+import re
 import shlex
 import shutil
 import struct
@@ -295,12 +297,35 @@ def start(folder: Path, rows: list[Row]) -> Site:
     return Site(variables, {0: f"http://127.0.0.1:{port}", **urls}, server.stdout, reasons)
 
 
+def machine() -> dict[str, str | int]:
+    """What was measured on, and when."""
+    processor = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {
+        "processor": processor[1] if processor else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": " ".join([platform.system(), *re.findall(r"^\d+\.\d+", platform.release())]),
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def programs(site: Site) -> dict[str, str]:
+    """The versions of what was measured, as the programs say them; without those that cannot be had."""
+    versions = {}
+    for name in ("qwen-cli", "curl", "jq", "llm", "openai", "sgpt"):
+        if path := shutil.which(name, path=site.variables["PATH"]):
+            done = subprocess.run([path, "--version"], env=site.variables, capture_output=True, text=True, check=False)
+            if number := re.search(r"\d+(\.\d+)+", done.stdout):
+                versions[name] = number[0]
+    return versions
+
+
 def main() -> int:
     """Measure, print, and return the exit status."""
     parser = argparse.ArgumentParser(description="Measure qwen-cli beside its peers.")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="rounds after the warm-up (20)")
     parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT", help="only the rows with TEXT in their name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there: seconds and bytes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, and the machine")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="install there, and leave it for the next time")
     options = parser.parse_args()
     rows = [row for row in [*PROMISES, *AT_A_DISTANCE] if any(text in row.name for text in options.only)]
@@ -313,7 +338,8 @@ def main() -> int:
                 found.append(compare(row, site, options.rounds))
                 print(described(found[-1]), flush=True)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        figures = {"machine": machine(), "programs": programs(site), "rounds": options.rounds, "rows": found}
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
     return int(any(each["verdict"] in {"MISSED", "wrong"} for each in found))
 
 

@@ -281,7 +281,7 @@ complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --balance 
 complete -c qwen-cli -n '__qwen_cli_at cost; and not __qwen_cli_given --estimate --saved --period --balance' -l estimate -d 'Print an upper bound, without asking the model'
 complete -c qwen-cli -n '__qwen_cli_at cost models; and not __qwen_cli_given --json' -l json -d 'Print one JSON object'
 complete -c qwen-cli -n '__qwen_cli_at map filter; and not __qwen_cli_given -P --parallel' -s P -l parallel -x -d 'Send N requests at once (1…256)'
-complete -c qwen-cli -n '__qwen_cli_at map filter; and not __qwen_cli_given -0 --null --csv' -s 0 -l null -d 'End items and answers with NUL'
+complete -c qwen-cli -n '__qwen_cli_at map filter; and not __qwen_cli_given -0 --null --csv' -s 0 -l null -d 'End items with NUL, in input and output'
 complete -c qwen-cli -n '__qwen_cli_at map filter; and not __qwen_cli_given --jsonl --csv' -l jsonl -d 'Read JSON objects; {name} is a member'
 complete -c qwen-cli -n '__qwen_cli_at map filter; and not __qwen_cli_given --csv -0 --null --jsonl' -l csv -d 'Read a table; {name} is a column'
 complete -c qwen-cli -n '__qwen_cli_at map filter; and not __qwen_cli_given --fail-fast' -l fail-fast -d 'Stop at the first failure'

@@ -1,3 +1,3 @@
 """qwen-cli: ask a language model from the command line."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

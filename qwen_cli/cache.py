@@ -58,7 +58,7 @@ class Cache(NamedTuple):
 
 
 def open_cache(options: CacheOptions) -> Cache | None:
-    """The cache that the options name, if any; LocalError if answers are to be kept in it and cannot be."""
+    """The cache that the options name, if any; LocalError if answers cannot be kept in it."""
     if options.cache is None:
         if options.cache_only:
             raise InvalidUsage("--cache-only needs --cache DIR")

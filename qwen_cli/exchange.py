@@ -58,6 +58,9 @@ class Receipt(Protocol):
     def add(self, document: bytes) -> None:
         """Keep a body, or an event of a stream, as it came."""
 
+    def follow(self, arriving: bytearray) -> None:
+        """Keep as much of a body as has arrived, if the run ends before it is added."""
+
 
 class Watch:
     """What a command sees of a response while it arrives."""
@@ -213,6 +216,8 @@ class Service:
         if is_event_stream and is_stream:
             return self._read_events(reply.events(reply.pieces()), reader, watch, receipt), b""
         received = bytearray()
+        if receipt:
+            receipt.follow(received)
         pieces = _collected(reply, watch, received)
         try:
             if is_event_stream:
@@ -232,7 +237,7 @@ class Service:
             for _ in pieces:
                 pass
         except NetworkError as error:
-            if not json_text.is_json(received.decode(errors="replace")):
+            if not json_text.is_json(bytes(received), strict=False):
                 raise
             self._notes.note(f"the response is complete, but not its transfer: {error}")
 
@@ -240,7 +245,7 @@ class Service:
         """The answer in a body that is JSON, also if a stream was requested."""
         is_stream = bool(request.body.get("stream"))
         if is_stream and body.strip():
-            watch.event(body.decode(errors="replace").strip())
+            watch.event(body.decode(errors="replace").strip().replace("\n", " "))
         try:
             answer = read_completion(body, is_format_asked=request.expectation.is_format_asked)
         except QwenError as error:
@@ -258,7 +263,7 @@ class Service:
             for event in events:
                 # In an event of several data lines, line breaks can only stand between tokens.
                 line = event.data.replace("\n", " ")
-                if receipt:
+                if receipt and line.startswith(("{", "[")):  # any other is no chunk, but a ping
                     receipt.add(line.encode())
                 watch.event(line)
                 watch.delta(reader.read(event.data, event.type))

@@ -75,10 +75,10 @@ def _check_depth(value: Any) -> None:
     raise ValueError("it is nested too deeply")
 
 
-def is_json(text: str) -> bool:
+def is_json(text: str | bytes, *, strict: bool = True) -> bool:
     """Whether it is a JSON text."""
     try:
-        loads(text)
+        loads(text, strict=strict)
     except ValueError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Write the completions and the manual, or with --check say which of them are out of step with the declarations.
+"""Write the completions, the manual and what docs/ has of it and of the benchmarks; or with --check compare them.
 
 Usage: python -m scripts.generate [--check]
 """
@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts import ROOT, bash_completion, fish_completion, manual, zsh_completion
+from scripts import ROOT, bash_completion, fish_completion, manual, manual_markdown, speed, wait_chart, zsh_completion
 from scripts.declarations import read_commands, with_help
+from scripts.templates import filled
 
 
 def generate() -> Mapping[str, str]:
@@ -24,11 +25,21 @@ def generate() -> Mapping[str, str]:
     }
 
 
-def drifted(root: Path) -> Mapping[str, str]:
-    """The files that differ from what the declarations say, with what they have to hold."""
+def documents() -> Mapping[str, str]:
+    """The same for docs/: the manual as Markdown, and what the last run of the benchmarks has shown."""
+    figures = speed.read()
+    return {
+        "docs/manual.md": manual_markdown.render(manual.render(read_commands())),
+        "docs/speed.md": filled("docs/speed.md", **speed.parts(figures)),
+        "docs/wait.svg": wait_chart.draw(figures),
+    }
+
+
+def drifted(root: Path, files: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Which of these files, or else of those that are installed, differ, with what they have to hold."""
     return {
         name: text
-        for name, text in generate().items()
+        for name, text in (generate() if files is None else files).items()
         if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text
     }
 
@@ -38,10 +49,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if something is out of step")
     check = parser.parse_args(arguments).check
-    stale = drifted(ROOT)
+    stale = drifted(ROOT, {**generate(), **documents()})
     for name, text in stale.items():
         if check:
-            sys.stderr.write(f"{name} is out of step with the options: run 'python -m scripts.generate'\n")
+            sys.stderr.write(f"{name} is out of step with what it is made of: run 'python -m scripts.generate'\n")
         else:
             (ROOT / name).parent.mkdir(exist_ok=True)
             (ROOT / name).write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ words. Nothing may be left out: a command, an option or an example that the pros
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from textwrap import wrap
 
@@ -93,10 +93,12 @@ class Page:
             if option in self.missing_options and (option.panel == group or owners == (group,))
         ]
         self.missing_options -= set(wanted)
+        users = {owner for option in wanted for owner in self.owners[option]}
         for option in wanted:
-            yield from self._option(option)
+            yield from self._option(option, users)
 
-    def _option(self, option: Option) -> Iterator[str]:
+    def _option(self, option: Option, users: Set[str]) -> Iterator[str]:
+        """One of the options that these commands have; said is which have it, where that is not all of them."""
         flags = " , ".join(f"Fl {literal(flag[1:])}" for flag in (*option.flags, *option.off))
         yield f".It {flags} {metavar(option.value.metavar) if option.value else ''}".rstrip()
         yield sentence(option.help)
@@ -106,7 +108,7 @@ class Page:
             yield sentence(f"Cannot be combined with {listed(long_names(rivals), last='or')}")
         owners = self.owners[option]
         others = [path for path in owners if path not in self.usual]
-        if 1 < len(owners) < len(self.usual):
+        if all(owners) and set(owners) < users and len(owners) < len(self.usual):
             yield sentence(f"Only {listed(owners)}")
         elif others and 1 < len(owners) < len(self.commands):
             yield sentence(f"Also {listed(others)}")

@@ -1,4 +1,6 @@
-"""Draw docs/session.svg: a session at a terminal, typed into a real shell and answered by the real program.
+"""Draw docs/session.svg: a session at a terminal, typed into a real shell, with the real program.
+
+The answers are those of `scripts/scripted_model.py`.
 
 Usage: python -m scripts.session_picture
 """
@@ -21,24 +23,22 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from scripts import ROOT
+from scripts.scripted_model import CAPITALS, UNANSWERED, serving
 
 PICTURE = ROOT / "docs/session.svg"
-COLUMNS, ROWS, SECONDS = 92, 40, 60
+COLUMNS, ROWS, SECONDS = 92, 50, 60
 
 COMMANDS = (
-    "qwen-cli sandbox -- bash",
-    "qwen-cli ask --show both 'Why is the sky blue?'",
-    "qwen-cli ask -u -o answer.txt 'Who wrote Faust?' && cat answer.txt",
-    "qwen-cli sandbox --fault length -- qwen-cli ask 'Explain TCP in one short paragraph'",
-    "echo $?",
-    "qwen-cli sandbox --fault slow -- qwen-cli map -P 4 'Translate into French: {}' <words.txt",
+    "qwen-cli ask 'How do I undo my last commit?'",
+    "qwen-cli ask --max-tokens 9000 'How does TCP open a connection?'; echo \"status $?\"",
+    "qwen-cli map --csv 'The capital of {country}, one word' <trip.csv",
 )
-"""What is typed; the answers are the same each time, and so is all of the picture but the times."""
+"""What is typed."""
 
-WORDS = ("sea", "tree", "house", "river", "bread", "light", "stone", "bird", "wind", "moon", "door", "road")
-LAST_FRAME = rb"(?s).*8 of 12 done[^\r]*(?=\r.*: wind)"
-"""Where the picture ends: in the middle of the last command, before the ninth answer comes above its progress."""
-TIMES = ((r"\d+\.\d/s", "3.9/s"), (r"\d+ s left", "1 s left"))
+TABLE = "day,country\n" + "".join(f"{day},{name}\n" for day, name in enumerate((*CAPITALS, *UNANSWERED), 1))
+LAST_FRAME = f"{len(CAPITALS)} of {len(CAPITALS) + len(UNANSWERED)} done".encode()
+"""Where the picture ends: in the middle of the last command, which waits for the answers that are held."""
+TIMES = ((r"\d+\.\d/s", "4.2/s"), (r"\d+ s left", "1 s left"))
 """What differs from run to run -> what is drawn."""
 
 PROMPT = "\x1b[1;32m$\x1b[0m "
@@ -73,14 +73,15 @@ SVG = """\
 def record() -> bytes:
     """Type the commands into bash, in an empty home; what the terminal received, up to the end of the picture."""
     # The last command is still ending when its terminal has gone.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, serving(seconds=0.3) as server:
         Path(home, ".bashrc").write_text(BASHRC)
-        Path(home, "words.txt").write_text("\n".join(WORDS))
+        Path(home, "trip.csv").write_text(TABLE)
         variables = {
             "HOME": home,
             "LANG": "C.UTF-8",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "TERM": "xterm-256color",
+            **server,
         }
         terminal, slave = pty.openpty()
         termios.tcsetwinsize(slave, (ROWS, COLUMNS))
@@ -91,26 +92,25 @@ def record() -> bytes:
         )
         os.close(slave)
         try:
-            output = read_until_prompt(terminal)
-            for command in COMMANDS:
+            output = read_until(terminal, PROMPT.encode())
+            for command in COMMANDS[:-1]:
                 os.write(terminal, f"{command}\n".encode())
-                output += read_until_prompt(terminal)
+                output += read_until(terminal, PROMPT.encode())
+            os.write(terminal, f"{COMMANDS[-1]}\n".encode())
+            output += read_until(terminal, LAST_FRAME)
+            return output + read_until(terminal, b" left")
         finally:
             os.close(terminal)
             shell.wait()
-    found = re.match(LAST_FRAME, output)
-    if found is None:
-        raise RuntimeError(f"no progress was shown: {output!r}")
-    return found[0]
 
 
-def read_until_prompt(terminal: int) -> bytes:
-    """What the terminal receives until the shell waits for the next command."""
+def read_until(terminal: int, marker: bytes) -> bytes:
+    """What the terminal receives, up to the marker."""
     output, end = b"", time.monotonic() + SECONDS
-    while not output.endswith(PROMPT.encode()):
+    while marker not in output:
         if not select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
-            raise TimeoutError(f"no prompt after {SECONDS} s: {output!r}")
-        output += os.read(terminal, 1 << 16)
+            raise TimeoutError(f"{marker!r} did not come within {SECONDS} s: {output!r}")
+        output += os.read(terminal, 1)
     return output
 
 

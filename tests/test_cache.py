@@ -183,11 +183,12 @@ def test_cache_only_without_a_cache_is_a_usage_error(qwen: Program) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_reported(qwen: Program, api: ApiServer) -> None:
-    """Before anything is sent, where it can be seen."""
-    qwen.file("cache", "a file, not a folder")
-    result = qwen.call("ask", "--cache", "cache", "hi")
-    assert (result.status, api.requests) == (7, [])
-    assert "cache" in result.message
+    """Before anything is sent."""
+    qwen.file("file", "not a folder")
+    for folder in ("file", "/proc/cache"):
+        result = qwen.call("ask", "--cache", folder, "hi")
+        assert (result.status, result.stdout, api.requests) == (7, b"", [])
+        assert f"cannot write the cache in {folder}: " in result.message
 
 
 def test_a_folder_of_others_is_found_out_before_anything_is_sent(qwen: Program, api: ApiServer) -> None:
@@ -248,6 +249,13 @@ def test_map_resumes_from_the_cache_and_pays_only_for_the_rest(qwen: Program, ap
     assert three["usd_spent"] > 0
     assert qwen("ask", "--cache", folder, "three").text == "THREE\n"
     assert len(api.requests) == 3
+
+
+def test_the_usage_of_map_says_how_many_answers_were_free(qwen: Program, api: ApiServer, folder: Path) -> None:
+    api.answer(*(reply(completion(word)) for word in "abc"))
+    assert qwen("map", "-P", "1", "--cache", folder, "-u", input="a\nb\n").message.endswith(" 0.00026 USD")
+    assert qwen("map", "--cache", folder, "-u", input="a\nb\nc\n").message.endswith(" 0.00013 USD; 2 from the cache")
+    assert qwen("map", "--cache", folder, "-u", input="a\nb\nc\n").message == "0 USD; 3 from the cache"
 
 
 def test_map_without_the_network_names_what_is_missing(qwen: Program, api: ApiServer, recorded: Path) -> None:

@@ -134,6 +134,21 @@ def test_on_a_terminal_a_request_that_is_shown_is_not_obeyed(qwen: Program, flag
     assert b"evil.invalid" in result.terminal
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("map", "--csv"), ("map", "--dry-run"), ("map", "--curl"), ("filter", "yes?"), ("filter", "--csv", "yes?")],
+    ids=" ".join,
+)
+def test_on_a_terminal_no_item_is_obeyed(qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
+    api.always(reply(completion("yes")))
+    items = "line\r\n" + EVERYTHING.replace("\0", "").replace("\r", "") + "\r\n"
+    result = qwen(*arguments, input=items, terminal=["stdout"])
+    assert result.status == 0
+    assert obeyed(result.terminal) == []
+    assert b"evil.invalid" in result.terminal
+    assert qwen("filter", "yes?", input=items).stdout == items.encode()
+
+
 def test_on_a_terminal_the_model_cannot_send_an_escape_sequence(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply(completion("a\x1b[2J\x07\tb\rc\x9b\nd\u202ee", reasoning="r\x1b]0;title\x07"))] * 2)
     shown = qwen("ask", "--show", "both", "hi", terminal=TERMINAL, env={"NO_COLOR": "1"}).terminal.decode()

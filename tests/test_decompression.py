@@ -33,6 +33,19 @@ def test_a_compressed_body_reads_like_a_plain_one(qwen: Program, api: ApiServer,
     assert (result.status, result.stdout) == (0, body + b"\n")
 
 
+def test_a_deflated_body_may_lack_the_header_of_zlib(qwen: Program, api: ApiServer) -> None:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = packer.compress(json.dumps(completion("Hello.")).encode()) + packer.flush()
+    api.answer(reply(body=body, headers={"content-encoding": "deflate"}))
+    assert qwen.call("ask", "hi").text == "Hello.\n"
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "none", "identity", "UTF8"])
+def test_what_is_no_encoding_needs_no_decoding(qwen: Program, api: ApiServer, coding: str) -> None:
+    api.answer(reply(completion("Hello."), headers={"content-encoding": coding}))
+    assert qwen.call("ask", "hi").text == "Hello.\n"
+
+
 def test_a_compressed_stream_is_printed_as_it_arrives(qwen: Program, api: ApiServer) -> None:
     seen = threading.Event()
     packer = zlib.compressobj(wbits=31)

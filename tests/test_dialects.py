@@ -14,7 +14,7 @@ from qwen_cli.answer.verdict import Expectation, judge
 from qwen_cli.cost.figures import usage_line
 from qwen_cli.cost.usage import FIGURES, Total, figures
 from qwen_cli.errors import QwenError
-from tests.api_server import ApiServer, events, reply
+from tests.api_server import FIN, ApiServer, events, head, reply, stream
 from tests.bodies import Json, chunk, chunks, completion, event, event_stream, tool_call
 from tests.program import Program
 
@@ -80,6 +80,8 @@ SIDE_FIELDS: list[tuple[str, object]] = [
         choice({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "hi"}, 7]}),
     ),
     ("no role, no refusal, nothing else", choice({"content": "hi"}, logprobs=None)),
+    ("a tool call without a name", completion("hi", tool_calls=[{"function": {"arguments": "{}"}}, {}])),
+    ("a tool call whose name is a number", completion("hi", tool_calls=[{"function": {"name": 1}}])),
 ]
 
 
@@ -106,6 +108,8 @@ ANY_JSON = st.recursive(
 AT_THE_TOP = ("id", "object", "created", "model", "usage", "meta", "system_fingerprint", "service_tier", "provider")
 IN_THE_CHOICE = ("index", "logprobs", "stop_reason", "matched_stop", "native_finish_reason", "seed")
 IN_THE_MESSAGE = ("role", "reasoning_content", "reasoning", "annotations", "audio", "name", "reasoning_details")
+ODD = ANY_JSON.filter(lambda value: isinstance(value, bool) or not isinstance(value, int))
+"""No number that could be the index of another choice."""
 
 
 @settings(max_examples=200, deadline=None)
@@ -124,6 +128,27 @@ def test_any_value_of_a_field_that_is_not_needed_changes_nothing(top: Json, besi
         verdict = judge(answer, Expectation())
         assert (verdict.text, verdict.failure) == ("hi", None)
         assert set(Total([answer]).sums) == set(FIGURES)
+
+
+@given(st.lists(ODD, min_size=3, max_size=3))
+def test_the_chunks_of_an_answer_are_one_whatever_they_have_for_an_index(indexes: list[Any]) -> None:
+    reader = ChunkReader(keep_content=True)
+    for (content, reason), index in zip((("h", None), ("i", None), ("", "stop")), indexes, strict=True):
+        reader.read(json.dumps({"choices": [{"index": index, "delta": {"content": content}, "finish_reason": reason}]}))
+    assert judge(reader.finish()[1], Expectation()) == ("hi", None, None, None)
+
+
+def test_the_last_event_may_lack_its_blank_line_and_hold_an_infinity(qwen: Program, api: ApiServer) -> None:
+    last = choice({"content": "hi"}, logprobs={"content": [{"logprob": float("-inf")}]})
+    api.answer(reply(body=event(last).rstrip()), reply(body=json.dumps([last]).encode()))
+    assert qwen.call("stream", "hi").text == "hi\n"
+    assert qwen.call("ask", "hi").text == "hi\n"
+
+
+def test_a_body_that_is_complete_is_read_even_if_its_transfer_is_cut(qwen: Program, api: ApiServer) -> None:
+    body = json.dumps(completion("hi", x=float("-inf"))).encode()
+    api.answer((head(200, {"content-length": len(body) + 1}) + body, FIN))
+    assert qwen.call("ask", "hi").text == "hi\n"
 
 
 @pytest.mark.parametrize(
@@ -223,6 +248,27 @@ def test_a_text_in_a_stream_is_a_ping_or_its_last_words(qwen: Program, api: ApiS
     assert len(result.message) < 500
 
 
+def test_words_in_an_object_are_a_ping_or_the_last_ones_too(qwen: Program, api: ApiServer) -> None:
+    queued = {"object": "status", "message": "queued"}
+    ping = b'event: ping\ndata: {"message": "still there"}\n\n'
+    api.answer(
+        events([queued, *chunks("hi")]),
+        stream(ping, event_stream(chunks("hi"))),
+        events([chunk("h"), queued]),
+        stream(event(chunk("h")), ping),
+    )
+    results = [qwen.call("stream", "hi") for _ in range(4)]
+    assert [result.status for result in results] == [0, 0, 9, 8]
+    assert "queued" in results[2].message
+
+
+@pytest.mark.parametrize("words", ["database is away", "identity is unknown", "retry later", "event loop is closed"])
+def test_a_text_is_no_event_stream_because_of_its_first_word(qwen: Program, api: ApiServer, words: str) -> None:
+    api.answer(reply(body=words.encode(), headers={"content-type": "text/plain"}))
+    result = qwen.call("ask", "hi")
+    assert (result.status, words in result.message) == (9, True)
+
+
 @pytest.mark.parametrize("command", ["ask", "stream"])
 def test_a_page_in_the_place_of_an_answer_ends_with_9_and_its_title(
     qwen: Program, api: ApiServer, command: str
@@ -242,10 +288,13 @@ def test_reads_a_body_with_unknown_fields_and_without_optional_ones(qwen: Progra
 
 
 def test_a_whole_response_is_read_as_one(qwen: Program, api: ApiServer) -> None:
-    api.answer(*[reply(completion("Hello.", reasoning="Hm."))] * 2)
+    body = json.dumps(completion("Hello.", reasoning="Hm."), indent=2).encode()
+    api.answer(*[reply(body=body)] * 2)
     result = qwen.call("stream", "--show", "both", "hi")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "Hm.\n")
-    assert json.loads(qwen.call("json", "--stream", "hi").text) == completion("Hello.", reasoning="Hm.")
+    result = qwen.call("json", "--stream", "hi")
+    assert json.loads(result.text) == completion("Hello.", reasoning="Hm.")
+    assert result.text.count("\n") == 1
 
 
 def test_a_lone_surrogate_becomes_a_replacement_character(qwen: Program, api: ApiServer) -> None:

@@ -80,9 +80,10 @@ def test_the_words_follow_a_system_message_whichever_form_it_has(qwen: Program, 
 
 def test_a_json_object_is_only_explained_where_nobody_has_said_json(qwen: Program, api: ApiServer) -> None:
     api.always(reply(completion("{}")))
-    for arguments in (["as JSON, please"], ["-s", "Json!", "hi"]):
+    parts = json.dumps([{"role": "user", "content": [{"type": "text", "text": "a json object"}]}])
+    for arguments in (["as JSON, please"], ["-s", "Json!", "hi"], ["--messages", parts, "hi"]):
         assert qwen.call("ask", "--response-format", "json_object", *arguments).text == "{}\n"
-    assert [systems(request) for request in api.requests] == [[], ["Json!"]]
+    assert [systems(request) for request in api.requests] == [[], ["Json!"], []]
 
 
 def test_previews_and_estimates_show_and_count_the_words(qwen: Program, api: ApiServer) -> None:
@@ -137,6 +138,9 @@ def test_a_refused_field_is_left_out_once_with_a_note(
         (422, {"detail": [{"loc": ["body", "response_format"], "msg": "Extra inputs are not permitted"}]}),
         (400, {"error": {"message": "Unsupported value", "param": "response_format"}}),
         (400, {"error": {"message": "Failed to generate", "code": "json_validate_failed"}}),
+        (400, {"error": {"message": "JSON-mode is not available"}}),
+        (400, {"error": {"message": 'Unknown name "responseFormat"'}}),
+        (400, {"error": {"message": "The type json_object is not supported"}}),
         (400, {"code": "InvalidParameter", "message": "'response_format.type' is invalid", "request_id": "r-1"}),
         (200, {"code": "InvalidParameter", "message": "'response_format.type' is invalid", "request_id": "r-1"}),
         (200, {"error": {"message": "Unsupported value", "param": "response_format"}}),
@@ -265,11 +269,14 @@ READ: list[tuple[str, str, str | None]] = [
     ("--choice", "**Ham.**", "ham\n"),
     ("--choice", "'HAM'!", "ham\n"),
     ("--choice", '"ham"', "ham\n"),
+    ("--choice", "\ufeffham\n", "ham\n"),
     ("--choice", "It is ham.", None),
     ("--choice", '{"choice":"eggs"}', None),
     ("--choice", '{"answer":"ham"}', None),
     ("--choice", "", None),
     ("--schema", '{"n": 1}', '{"n": 1}\n'),
+    ("--schema", '\n\n {"n": 1} \n', '{"n": 1}\n'),
+    ("--schema", '\ufeff{"n": 1}', '{"n": 1}\n'),
     ("--schema", '```json\n{"n": 1}\n```', '{"n": 1}\n'),
     ("--schema", 'Here you are:\n~~~\n{"n": 1}\n~~~\n', '{"n": 1}\n'),
     ("--schema", '```\n{"n": 1}\n```\n```\n{"n": 2}\n```', None),
@@ -325,6 +332,11 @@ def test_a_line_of_map_is_json_where_json_was_asked_for(qwen: Program, api: ApiS
     lines = result.text.splitlines()
     assert len(lines) == 2
     assert [json.loads(line) for line in lines] == [json.loads(content)] * 2
+
+
+def test_a_choice_is_a_text_however_it_was_asked_for(qwen: Program, api: ApiServer) -> None:
+    api.answer(reply(completion(json.dumps({"choice": "C:\\temp"}))))
+    assert qwen("map", "--choice", "C:\\temp", "--choice", "D:", input="a\n").text == "C:\\\\temp\n"
 
 
 # --schema

@@ -183,23 +183,30 @@ def test_one_answer_that_takes_long_does_not_let_the_others_fill_the_memory(
         running.send(signal.SIGKILL)
 
 
-def test_a_defect_in_one_item_is_that_items_failure(qwen: Program, api: ApiServer) -> None:
-    """Whatever else goes wrong while an item is processed: here, the stack is too small for what the template nests."""
-    api.always(echo)
-    qwen.file("sitecustomize.py", DEFECT)
-    result = qwen("map", input="fine\nbroken\nfine\n", env={"PYTHONPATH": str(qwen.cwd)})
-    assert (result.status, result.text) == (11, "fine\n\nfine\n")
-    first, summary = result.stderr.splitlines()
-    assert first.startswith("qwen-cli: item 2: internal error, please report it: ZeroDivisionError at ")
-    assert summary == "qwen-cli: 1 of 3 items failed: 1 with status 1"
-
-
-DEFECT = """
+IN_ASKING = """
 import qwen_cli.map.items as items
 
 parse = items.parse_line
 items.parse_line = lambda number, data: 1 / 0 if b"broken" in data else parse(number, data)
 """
+IN_WRITING = """
+import qwen_cli.map.results as results
+
+as_line = results.as_line
+results.as_line = lambda found, text: 1 / 0 if text == "broken\\n" else as_line(found, text)
+"""
+
+
+@pytest.mark.parametrize("defect", [IN_ASKING, IN_WRITING], ids=["in asking", "in writing"])
+def test_a_defect_in_one_item_is_that_items_failure(qwen: Program, api: ApiServer, defect: str) -> None:
+    """Whatever else goes wrong while an item is processed."""
+    api.always(echo)
+    qwen.file("sitecustomize.py", defect)
+    result = qwen("map", input="fine\nbroken\nfine\n", env={"PYTHONPATH": str(qwen.cwd)})
+    assert (result.status, result.text) == (11, "fine\n\nfine\n")
+    first, summary = result.stderr.splitlines()
+    assert first.startswith("qwen-cli: item 2: internal error, please report it: ZeroDivisionError at ")
+    assert summary == "qwen-cli: 1 of 3 items failed: 1 with status 1"
 
 
 @pytest.mark.parametrize(("limit", "noted"), [(64, "20 requests at once instead of 50"), (26, "1 requests at once")])

@@ -93,6 +93,7 @@ def test_without_a_placeholder_the_record_comes_last(qwen: Program, api: ApiServ
         ("kind,id\n1,x\n", ["--schema", SCHEMA, "{id}"], 2, "the table has a column 'kind' already; rename it"),
         ("id, id\n1,x\n", ["{id}"], 2, "the table has two columns 'id'"),
         ("", ["{id}"], 7, "standard input is empty: a table begins with a header"),
+        (b"caf\xe9\n1\n", ["{}"], 7, "the header of the table is not UTF-8: byte 0xe9 at offset 3"),
         ("\nid\n1\n", ["{id}"], 7, "the first line is blank: a table begins with a header"),
         (" , \n1,2\n", ["x"], 7, "the first line is blank: a table begins with a header"),
         ('"id\n1\n', ["{id}"], 7, "the header of the table: a quote is opened and never closed"),
@@ -101,7 +102,7 @@ def test_without_a_placeholder_the_record_comes_last(qwen: Program, api: ApiServ
     ],
 )
 def test_what_cannot_be_a_table_is_reported_before_anything_is_sent(
-    qwen: Program, api: ApiServer, lines: str, arguments: list[str], status: int, message: str
+    qwen: Program, api: ApiServer, lines: str | bytes, arguments: list[str], status: int, message: str
 ) -> None:
     result = qwen("map", "--csv", *arguments, input=lines)
     assert (result.status, result.stdout) == (status, b"")

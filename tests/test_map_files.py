@@ -83,11 +83,12 @@ def test_a_member_leads_to_no_other_folder(qwen: Program, api: ApiServer, name: 
 
 def test_two_items_with_one_file_are_noticed_before_the_second_is_sent(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "-P", "1", "-o", "{}.txt", "{}", input="a\n./a\na\nb\n")
+    (qwen.cwd / "link.txt").symlink_to("a.txt")
+    result = qwen("map", "-P", "1", "-o", "{}.txt", "{}", input="a\n./a\na\nlink\nb\n")
     assert (result.status, result.stdout) == (11, b"")
     assert len(api.requests) == 2
-    assert "item 2: another item's answer goes into ./a.txt already" in result.stderr
-    assert "item 3: another item's answer goes into a.txt already" in result.stderr
+    for number, name in ((2, "./a"), (3, "a"), (4, "link")):
+        assert f"item {number}: another item's answer goes into {name}.txt already" in result.stderr
     assert qwen.files()["b.txt"] == b"b\n"
 
 

@@ -182,8 +182,11 @@ def test_limits_of_the_service_are_waited_for(qwen: Program) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_storm_of_refusals_settles(qwen: Program, api: ApiServer, status: int) -> None:
-    """Without a word on how long to wait, and more of them than --retries allows for one request."""
-    api.answer(*[reply(error(status), status=status)] * 3)
+    """Without a word on how long to wait, and more of them than --retries allows for one request.
+
+    There are as many as requests at once, so that none is answered before the first of them is noticed.
+    """
+    api.answer(*[reply(error(status), status=status)] * 8)
     api.always(echo)
     result = qwen("map", "-P", "8", "--retries", "0", input="x\n" * 100, timeout=120)
     assert (result.status, result.text) == (0, "x\n" * 100)

@@ -1,6 +1,9 @@
 """`map --json`: all that is known of an item, in a JSON object."""
 
 import json
+import sys
+
+import pytest
 
 from tests.api_server import ApiServer, reply
 from tests.bodies import completion, error, tool_call
@@ -32,6 +35,7 @@ def test_a_record_says_all_that_is_known(qwen: Program, api: ApiServer) -> None:
     assert one["usage"]["total_tokens"] == 53
     assert (two["index"], two["status"], two["content"]) == (2, 4, None)
     assert "HTTP 400: no" in two["error"]
+    assert (three["content"], three["reasoning"]) == ("", None)
     assert three["tool_calls"] == [{"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}}]
 
 
@@ -41,6 +45,19 @@ def test_a_record_may_be_nested_as_deep_as_what_was_read(qwen: Program, api: Api
     result = qwen("map", "--json", "--jsonl", "{p}", input=f"{json.dumps({'p': 'hi', 'x': deep})}\n")
     (record,) = records(result.text)
     assert (result.status, record["input"]["x"], record["usage"]) == (0, deep, deep)
+
+
+def test_a_record_is_json_whatever_numbers_a_server_sends(qwen: Program, api: ApiServer) -> None:
+    """A number that JSON cannot hold, or no double, is null."""
+    usage = {"nan": float("nan"), "deep": [float("-inf")], "large": 10**4300}
+    body = completion('{"n": 1e999}', usage=usage)
+    sys.set_int_max_str_digits(5000)
+    api.answer(reply(body))
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
+    result = qwen("map", "--json", "--response-format", "json_object", input="JSON!\n")
+    record = json.loads(result.text, parse_constant=pytest.fail)
+    assert record["usage"] == {"nan": None, "deep": [None], "large": None}
+    assert (record["status"], record["content"], record["value"]) == (0, '{"n": 1e999}', {"n": None})
 
 
 def test_a_failure_among_records_has_its_record(qwen: Program, api: ApiServer) -> None:

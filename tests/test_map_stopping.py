@@ -114,6 +114,17 @@ class TestSignals:
         assert (result.text, result.status) == ("one\ntwo\n\nthree\n", 128 + number)
         assert result.message == "stopped: 3 done"
 
+    def test_say_what_was_spent_where_that_is_asked(self, qwen: Program, api: ApiServer) -> None:
+        api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
+        with qwen.start("map", "-u", "-P", "1", input=PIPE) as running:
+            running.write(b"one\nx\n")
+            running.wait_for(b"one\n")
+            api.wait_for_requests(2)
+            running.send(signal.SIGINT)
+            usage, end = running.finish().stderr.splitlines()
+        assert usage.endswith("53 tokens, 0.00013 USD")
+        assert end.endswith("stopped: 1 done")
+
     def test_know_the_number_of_items_where_it_is_known(self, qwen: Program, api: ApiServer) -> None:
         api.always(lambda request: [SILENCE] if asked(request) == "x" else echo(request))
         qwen.file("items", "one\n" + "x\n" * 1999)
@@ -167,6 +178,13 @@ def test_a_dead_server_ends_the_run(qwen: Program, api: ApiServer) -> None:
     assert result.status == 6
     assert len(api.requests) < 12
     assert int(result.stderr.splitlines()[-1].rpartition("; ")[2].split()[0]) > 9_980
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_single_answers_that_are_cut_do_not(qwen: Program, api: ApiServer, parallel: int) -> None:
+    api.always(lambda request: [RESET] if asked(request) == "bad" else echo(request))
+    result = qwen("map", "-P", str(parallel), input="a\nbad\nbad\nb\n")
+    assert (result.text, result.status) == ("a\n\n\nb\n", 11)
 
 
 def test_a_reader_that_leaves_ends_it(qwen: Program, api: ApiServer) -> None:

@@ -109,9 +109,10 @@ def test_code_and_links_are_coloured_with_the_terminals_own_colours() -> None:
     shown = render(text, width=60, has_colour=True)
     assert COLOUR.search(shown)
     assert not re.search(r"\x1b\[[\d;]*[34]8;", shown), "neither 256 colours nor more"
-    plain = render("# Title\n\n" + text, width=60, has_colour=False)
+    plain = render("# Title\n\n## Part\n\n" + text, width=60, has_colour=False)
     assert not COLOUR.search(plain)
-    assert "\x1b[1;4m" in plain, "the layout is kept"
+    assert "\x1b[1;4mTitle" in plain, "the layout is kept"
+    assert "\x1b[1mPart" in plain
 
 
 @given(st.text(st.sampled_from("*_`~#>-|[]()<>&;!\\ \n\tab1.:\x1b\x9b\u202e\r")))

@@ -82,6 +82,23 @@ def test_an_array_alone_is_a_list_too(qwen: Program, api: ApiServer) -> None:
     assert qwen.call("models").text == "a\t-\t-\t-\nb\t-\t-\t-\n"
 
 
+@pytest.mark.parametrize(
+    ("pricing", "prices"),
+    [
+        ({"prompt": "0.0000004", "completion": ".000002"}, "0.4\t2"),
+        ({"prompt": "-1", "completion": "free"}, "-\t-"),
+        ({"prompt": 0.1, "completion": None}, "-\t-"),
+        ("on request", "-\t-"),
+        (PRICED | {"currency": "EUR"}, "-\t-"),
+    ],
+)
+def test_prices_may_stand_for_one_token_each_or_not_be_prices(
+    qwen: Program, api: ApiServer, pricing: Any, prices: str
+) -> None:
+    api.answer(reply({"data": [{"id": "a", "pricing": pricing}]}))
+    assert qwen.call("models").text == f"a\t{prices}\t-\n"
+
+
 def test_a_server_without_models_has_no_lines(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply({"data": []})] * 2)
     assert qwen.call("models").stdout == b""

@@ -168,13 +168,19 @@ def test_the_small_name_of_a_proxys_variable_wins(qwen: Program) -> None:
     assert capitals.connections == 0
 
 
-def test_a_proxy_that_refuses_connections_is_named(qwen: Program) -> None:
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_proxy_that_refuses_connections_is_named_with_its_variable(qwen: Program, variable: str) -> None:
     with socket.socket() as refusing:
         refusing.bind(("127.0.0.1", 0))
         url = f"127.0.0.1:{refusing.getsockname()[1]}"
-        result = qwen.call("ask", "--retries", "0", "hi", env={**ELSEWHERE, "HTTPS_PROXY": f"http://{url}"})
+        result = qwen.call("ask", "--retries", "0", "hi", env={**ELSEWHERE, variable: f"HTTP://{url}"})
     assert (result.status, result.stdout) == (6, b"")
-    assert f"proxy {url}: Connection refused" in result.message
+    assert f"proxy {url}: Connection refused; check {variable} and NO_PROXY" in result.message
+
+
+def test_a_proxy_without_a_host_is_not_passed_over(qwen: Program) -> None:
+    result = qwen.call("ask", "hi", env={**ELSEWHERE, "HTTPS_PROXY": "http://"})
+    assert (result.status, "HTTPS_PROXY names no host" in result.message) == (2, True)
 
 
 def test_the_answer_to_connect_is_a_part_of_connecting(qwen: Program) -> None:

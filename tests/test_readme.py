@@ -1,10 +1,6 @@
-"""What the README says is so: its recipes run, its tables are the program's."""
+"""What the README shows is what happens: its commands run, its outputs are compared, its tables are the program's."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,130 +9,112 @@ from qwen_cli import errors
 from qwen_cli.cli.check import STATUS_OF_NO
 from qwen_cli.cli.many import OUT_OF_BUDGET, SOME_FAILED
 from qwen_cli.key.redaction import VARIABLES
-from tests.program import require_tool
+from qwen_cli.request.field_limits import MODEL
+from qwen_cli.sandbox.completion import COMPLETION_PRICE
+from scripts import scripted_model
+from tests.api_server import ApiServer, reply
+from tests.bodies import completion
+from tests.documents import README, blocks, console, executing, lay, require_tools, sandboxed, section
+from tests.keyring_daemon import Keyring
+from tests.program import KEY
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-PROGRAMS = Path(sys.executable).parent
-
-Execute = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def section(title: str) -> str:
-    return re.split(r"^## ", README.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_no_line_to_paste_ends_in_a_comment(name: str) -> None:
-    """An interactive zsh, the shell of macOS, takes `#` and what follows for arguments."""
-    pasted = "".join(blocks((ROOT / name).read_text(encoding="utf-8"), "sh")).splitlines()
-    assert pasted
-    assert [line for line in pasted if re.search(r"(^|\s)#(?!!)", line)] == []
-
-
-RECIPES = blocks(section("Recipes"), "sh")
+TEXT = README.read_text(encoding="utf-8")
+SET_UP, KEY_COMMANDS, OWN_SERVER = blocks(TEXT, "sh")
+(SHOWN_AT_SET_UP,) = blocks(TEXT, "text")
+(MAKEFILE,) = blocks(TEXT, "make")
+SESSIONS = blocks(TEXT, "console")
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    """A folder with what the recipes take for granted: a repository with something staged, notes, a photo, words."""
-    (tmp_path / "notes.md").write_text("Water boils at 100 degrees.\n")
-    (tmp_path / "photo.jpg").write_bytes(PNG)
-    (tmp_path / "words.txt").write_text("tree\nsea\n")
-    (tmp_path / "people.csv").write_text("name,city\nAda,London\nGrace,New York\n")
-    for command in (["git", "init", "--quiet"], ["git", "add", "notes.md"]):
-        subprocess.run(command, cwd=tmp_path, check=True)
+    """A folder with the files that the examples read."""
+    lay(tmp_path)
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[dict[str, str]]:
-    """One sandbox for all of them; the variables that it exports."""
-    with subprocess.Popen([PROGRAMS / "qwen-cli", "sandbox"], stdout=subprocess.PIPE, text=True) as serving:
-        assert serving.stdout is not None
-        try:
-            exports = [serving.stdout.readline() for _ in range(2)]
-            yield dict(re.findall(r"^export (\w+)=(.*)$", "".join(exports), re.MULTILINE))
-        finally:
-            serving.terminate()
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    assert set(re.findall(r"^```(\w+)$", TEXT, re.MULTILINE)) == {"sh", "text", "console", "make"}
 
 
-@pytest.fixture
-def execute(desk: Path, sandbox: dict[str, str]) -> Execute:
-    """Run a command as a person would, with this environment's qwen-cli first on the PATH."""
-    environment = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "HOME": str(desk), **sandbox}
-
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=desk,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    return run
+def test_the_first_block_is_the_two_commands() -> None:
+    first, second = re.findall(r"^```\w*\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)[0].splitlines()
+    assert first.endswith('"Hi! What do you think about mankind?"')
+    assert second.endswith("pytest -q")
 
 
-def test_the_first_code_block_is_the_two_commands() -> None:
-    first = re.findall(r"^```\w*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0].splitlines()
-    assert len(first) == 2
-    assert first[0].endswith('qwen-cli sandbox -- qwen-cli ask "Hi! What do you think about mankind?"')
-    assert "pytest" in first[1]
-    assert not any(line.startswith("$") for line in first)
+def test_what_the_first_command_prints_once_it_has_installed(desk: Path) -> None:
+    install, _, asked = SET_UP.splitlines()[0].partition(" && qwen-cli ")
+    assert install.endswith("pip install -q .")
+    done = executing(desk, {})("sh", "-c", f"qwen-cli {asked} 2>&1")
+    assert (done.returncode, done.stdout) == (0, SHOWN_AT_SET_UP)
 
 
-def test_there_are_ten_recipes_and_more() -> None:
-    assert len(RECIPES) >= 10
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.splitlines()[0][2:60])
+def test_each_example_prints_what_is_shown(session: str, desk: Path) -> None:
+    require_tools(session)
+    (desk / "Makefile").write_text(MAKEFILE)
+    with scripted_model.serving() as variables:
+        execute = executing(desk, variables)
+        for command, shown in console(session):
+            if command.startswith("cat "):
+                # A file that the next command reads, as a reader would write it.
+                (desk / command.split()[1]).write_text(shown)
+            done = execute("bash", "-euo", "pipefail", "-c", command)
+            assert (done.returncode, done.stdout, done.stderr) == (0, shown, ""), command
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.splitlines()[0][:60] for recipe in RECIPES])
-def test_each_recipe_works_as_pasted(recipe: str, desk: Path, execute: Execute) -> None:
-    # GNU parallel calls this machine ":", and needs no other here.
-    recipe = recipe.replace("-S host1,host2", "-S :")
-    for tool in {"git", "jq", "parallel", "xargs"} & set(re.findall(r"\w+", recipe)):
-        require_tool(tool)
-    result = execute("bash", "-euo", "pipefail", "-c", recipe)
-    assert result.returncode == 0, result.stderr
-    assert "Traceback" not in result.stderr
-    for written in re.findall(r"(?:>|-o )([\w/]+\.(?:txt|json))$", recipe, re.MULTILINE):
-        assert (desk / written).stat().st_size > 0, written
+def test_the_key_is_stored_and_found(keyring: Keyring, desk: Path) -> None:
+    execute = executing(desk, keyring.environment)
+    set_command, status_command = KEY_COMMANDS.splitlines()
+    stored = execute("sh", "-c", f"printf %s {KEY} | {set_command}")
+    assert stored.returncode == 0, stored.stderr
+    found = execute("sh", "-c", status_command)
+    assert found.returncode == 0
+    assert "keyring" in found.stdout
 
 
-def test_the_recipe_for_several_machines_puts_each_line_into_the_prompt(execute: Execute) -> None:
-    """GNU parallel has placeholders and quoting of its own, which would take `{}` away."""
-    require_tool("parallel")
-    recipe = next(recipe for recipe in RECIPES if recipe.startswith("parallel")).replace("host1,host2", ":")
-    assert execute("bash", "-c", recipe).stdout == "Translate: tree\nTranslate: sea\n"
+def test_a_server_of_ones_own_needs_no_key(desk: Path, api: ApiServer) -> None:
+    models = reply({"object": "list", "data": [{"id": "qwen3", "object": "model"}]})
+    api.answer(models, reply(completion("Because of Rayleigh.")))
+    script = OWN_SERVER.replace("http://localhost:8080/v1", api.base_url)
+    assert script != OWN_SERVER
+    done = executing(desk, {})("bash", "-euc", script)
+    assert done.stdout.splitlines() == ["qwen3\t-\t-\t-", "Because of Rayleigh."]
+    assert api.requests[1].json["model"] == "qwen3"
+    assert not any("authorization" in request.headers for request in api.requests)
 
 
-def test_the_makefile_rule_makes_its_target_and_leaves_it_alone_on_failure(desk: Path, execute: Execute) -> None:
-    require_tool("make")
-    (desk / "Makefile").write_text(blocks(section("Recipes"), "make")[0])
-    made = execute("make", "summary.md")
-    assert made.returncode == 0, made.stderr
-    summary = (desk / "summary.md").read_text()
-    assert "Water boils" in summary
-    (desk / "notes.md").write_text("Something newer.\n")
-    os.utime(desk / "summary.md", (0, 0))
-    failed = execute("env", "QWEN_CLI_MAX_TOKENS=12", "make", "summary.md")
+def test_the_makefile_leaves_its_target_alone_when_the_answer_is_incomplete(desk: Path) -> None:
+    require_tools("make")
+    (desk / "Makefile").write_text(MAKEFILE)
+    (desk / "summary.md").write_text("The old summary.\n")
+    with sandboxed() as variables:
+        failed = executing(desk, variables)("make", "-B", "summary.md", env={"QWEN_CLI_MAX_TOKENS": "12"})
     assert failed.returncode == 2
-    assert (desk / "summary.md").read_text() == summary
+    assert (desk / "summary.md").read_text() == "The old summary.\n"
 
 
 def test_the_table_of_exit_statuses_is_that_of_the_errors() -> None:
-    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", section("Exit status"), re.MULTILINE)}
+    table = TEXT.partition("\n### Exit statuses\n")[2].partition("\n## ")[0]
+    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
     classes = {error.status for error in vars(errors).values() if isinstance(error, type) and hasattr(error, "status")}
     assert listed == classes | {0, STATUS_OF_NO, SOME_FAILED, OUT_OF_BUDGET}
 
 
-def test_the_variables_of_the_key_are_listed_in_their_order() -> None:
-    assert ", ".join(f"`{name}`" for name in VARIABLES) in section("Variables")
+def test_the_variables_of_the_key_are_named_in_their_order() -> None:
+    assert [name for name in re.findall(r"`(\w+)`", section(TEXT, "The key")) if name in VARIABLES] == list(VARIABLES)
+
+
+def test_the_first_paragraph_says_whose_key_and_what_a_question_costs() -> None:
+    paragraph = TEXT.split("\n\n")[1]
+    assert "key" in paragraph
+    assert MODEL in paragraph
+    assert "a third of a US cent" in paragraph
+    thousand_tokens = float(COMPLETION_PRICE) / 1000
+    assert thousand_tokens == pytest.approx(0.01 / 3, rel=0.2)
+
+
+def test_it_is_one_page() -> None:
+    prose = re.sub(r"^```.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL)
+    assert len(TEXT.splitlines()) <= 160
+    assert len(re.findall(r"[\w'/-]+", re.sub(r"\]\(.*?\)", "]", prose))) <= 1000

@@ -147,6 +147,25 @@ def test_a_placeholder_is_no_secret(qwen: Program, api: ApiServer) -> None:
     assert "an example of xylography" in qwen.call("ask", "hi", env={"AIMLAPI_API_KEY": "x"}).message
 
 
+def test_a_quotation_that_ends_within_the_key_does_not_show_its_beginning(qwen: Program, api: ApiServer) -> None:
+    long = "x" * 60
+    api.answer(reply(body=f"{long} {KEY}".encode()), reply(body=f"{long} {KEY}".encode()))
+    assert f"{long} [key]" in qwen.call("ask", "hi").message
+    assert f"{long} [key]" in qwen("map", "--json", input="a\n").text
+
+
+@pytest.mark.parametrize(
+    "arguments", [("ask", "--dry-run"), ("ask", "--curl"), ("map", "--dry-run"), ("map", "--json")], ids=" ".join
+)
+def test_no_json_holds_a_key_that_json_escapes(qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
+    key = 'sk-"odd\\key"-0123456789'
+    api.always(reply(completion(f"Your key is {key}.")))
+    result = qwen(*arguments, input=f"Mine is {key}\n", env={"AIMLAPI_API_KEY": key}, secret=key)
+    assert result.status == 0
+    assert "Mine is [key]" in result.text
+    assert "0123456789" not in result.text
+
+
 def test_a_record_of_map_holds_no_key(qwen: Program, api: ApiServer) -> None:
     """Neither in the error nor in what the server has made of it."""
     api.answer(reply(error(400, f"bad {KEY}"), status=400), reply(completion(f"Your key is {KEY}.")))

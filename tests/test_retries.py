@@ -273,6 +273,14 @@ def test_a_note_about_a_retry_gives_no_advice(qwen: Program, api: ApiServer) -> 
     assert re.fullmatch(r"[^;]*503[^;]*; retrying in [\d.]+ s \(1 of 2\)", result.message)
 
 
+def test_what_is_left_over_from_a_response_is_not_taken_for_the_next_one(qwen: Program, api: ApiServer) -> None:
+    """Even if it comes when the next request was sent already."""
+    answered = reply(completion("Hello."))
+    api.answer(answered, (b"}", 0.05, b"\n\n", *answered), answered)
+    result = qwen("map", "-P", "1", "--retries", "0", input="a\nb\n")
+    assert (result.status, result.text, result.stderr) == (0, "Hello.\n" * 2, "")
+
+
 @pytest.mark.parametrize("ending", [FIN, RESET], ids=["closed", "reset"])
 def test_a_kept_connection_that_ends_before_the_answer_is_no_attempt(
     qwen: Program, api: ApiServer, ending: Step

@@ -1,7 +1,6 @@
 """What the sandbox answers: content, reasoning, formats, tool calls, usage and cost, whole and as a stream."""
 
 import json
-import socket
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -268,21 +267,6 @@ def test_without_usage_the_cost_is_still_in_the_last_chunk(shared: str) -> None:
     assert last["choices"][0]["finish_reason"] == "stop"
     assert last["usage"] is None
     assert last["meta"]["usage"]["usd_spent"] > 0
-
-
-def test_a_client_of_http_1_0_gets_a_stream_without_chunk_sizes(shared: str) -> None:
-    host, port = shared.split("/")[2].split(":")
-    body = json.dumps(asking(stream=True)).encode()
-    with socket.create_connection((host, int(port)), timeout=20) as client:
-        client.sendall(
-            b"POST %b HTTP/1.0\r\nAuthorization: Bearer k\r\nContent-Length: %d\r\n\r\n" % (CHAT.encode(), len(body))
-        )
-        client.sendall(body)
-        received = b"".join(iter(lambda: client.recv(65536), b""))
-    head, _, stream = received.partition(b"\r\n\r\n")
-    assert b"chunked" not in head
-    assert stream.startswith(b"data: {")
-    assert stream.endswith(b"data: [DONE]\n\n")
 
 
 @with_the_document

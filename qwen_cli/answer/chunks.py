@@ -4,12 +4,13 @@ from typing import Any, Final
 
 from qwen_cli import json_text
 from qwen_cli.answer.completion import Answer, first_choice
-from qwen_cli.answer.members import member, quoted
+from qwen_cli.answer.members import member, quoted, sole
 from qwen_cli.answer.message import Delta, read_texts
-from qwen_cli.answer.server_errors import error_event, error_in
+from qwen_cli.answer.server_errors import error_event
+from qwen_cli.answer.server_words import has_words, is_error
 from qwen_cli.answer.thinking import ThoughtSplitter
-from qwen_cli.answer.tool_calls import CallReader, calls_in
-from qwen_cli.errors import ProtocolError, QwenError
+from qwen_cli.answer.tool_calls import CallReader, calls_in, named
+from qwen_cli.errors import ProtocolError
 
 MAX_KEPT: Final = 64 << 20
 """Characters of a stream that are kept for the verdict at its end; the rest is printed as it arrives and forgotten."""
@@ -36,8 +37,8 @@ class ChunkReader:
         self._content: list[str] = []
         self._refusal: list[str] = []
         self._size = 0
-        self._index: Any = None
-        self._last_words: str | list[Any] | None = None
+        self._index: int | None = None
+        self._last_words: Any = None
 
     @property
     def is_finished(self) -> bool:
@@ -47,41 +48,37 @@ class ChunkReader:
     def read(self, data: str, event: str = "") -> Delta:
         """Read an event, its data and its type; raise the error that it is, ProtocolError if it is broken.
 
-        A text alone may be a ping or the last words of the server: which, is known only at the end.
+        Words alone may be a ping or the last ones of the server: which, is known only at the end.
         """
+        has_own_type = event not in ("", "message", "error")  # such as a ping
         try:
-            chunk = json_text.loads(data, strict=False)
+            chunk = sole(json_text.loads(data, strict=False))
         except ValueError as error:
-            if event not in ("", "message", "error"):
-                return Delta()  # of a kind of its own, such as a ping
+            if has_own_type:
+                return Delta()
             if data.lstrip().startswith(("{", "[")):
                 raise ProtocolError(f"a chunk of the stream is not JSON: {error}{quoted(data)}") from None
             chunk = data
-        if event == "error" and not isinstance(chunk, dict):
+        is_object = isinstance(chunk, dict)
+        choice = first_choice(chunk) if is_object else None
+        if event == "error" or (is_object and is_error(chunk)):
             raise error_event(chunk, _BROKEN_OFF)
-        self._last_words = chunk if isinstance(chunk, str | list) else None
-        if not isinstance(chunk, dict):
-            return Delta()
-        if failure := self._failure(chunk, event):
-            raise failure
-        self._answer.read_usage(chunk)
-        choice = self._choice(chunk)
-        return Delta() if choice is None else self._read_choice(choice)
+        if choice and choice.get("error") and is_error({"error": choice["error"]}):
+            raise error_event({"error": choice["error"]}, _BROKEN_OFF)
+        says_something = has_words(chunk) if is_object else isinstance(chunk, str | list)
+        self._last_words = chunk if says_something and not has_own_type else None
+        if is_object:
+            self._answer.read_usage(chunk)
+        return self._read_choice(choice) if choice and self._is_of_answer(choice) else Delta()
 
-    def _failure(self, chunk: dict[str, Any], event: str) -> QwenError | None:
-        choice = first_choice(chunk) or {}
-        failure = error_in(chunk, _BROKEN_OFF) or error_in({"error": choice.get("error")}, _BROKEN_OFF)
-        return failure or (error_event(chunk, _BROKEN_OFF) if event == "error" else None)
-
-    def _choice(self, chunk: dict[str, Any]) -> dict[str, Any] | None:
-        """The choice of the answer, which is that of the first chunk: its index may be any, or none."""
-        choice = first_choice(chunk)
-        index = choice.get("index") if choice else None
-        if index is None:
-            return choice
+    def _is_of_answer(self, choice: dict[str, Any]) -> bool:
+        """Whether it is a part of the answer, which is the choice of the first chunk: its index may be any, or none."""
+        index = choice.get("index")
+        if not isinstance(index, int) or isinstance(index, bool):
+            return True
         if self._index is None:
             self._index = index
-        return choice if index == self._index else None
+        return index == self._index
 
     def _read_choice(self, choice: dict[str, Any]) -> Delta:
         answer = self._answer
@@ -98,7 +95,8 @@ class ChunkReader:
         """The texts, with the reasoning that stands in the content where it belongs."""
         if texts.content:
             content, thoughts = self._thoughts.split(texts.content)
-            texts = texts._replace(content=content, reasoning=texts.reasoning + thoughts)
+            if thoughts or content != texts.content:
+                texts = texts._replace(content=content, reasoning=texts.reasoning + thoughts)
         self._note(texts)
         return texts
 
@@ -124,7 +122,7 @@ class ChunkReader:
         self._note(last)
         answer = self._answer
         answer.content, answer.refusal = "".join(self._content), "".join(self._refusal)
-        answer.tool_calls = self._calls.finish()
+        answer.tool_calls = named(self._calls.finish(), answer.odd)
         answer.is_still_thinking = self._thoughts.is_thinking
         if self._last_words is not None and not self.is_finished:
             answer.failure = error_event(self._last_words, _BROKEN_OFF)

@@ -12,7 +12,7 @@ from qwen_cli.answer.members import JsonObject, member, parse_object
 from qwen_cli.answer.message import read_texts
 from qwen_cli.answer.server_errors import error_in
 from qwen_cli.answer.thinking import split_thoughts, split_unopened
-from qwen_cli.answer.tool_calls import ToolCall, calls_in
+from qwen_cli.answer.tool_calls import ToolCall, calls_in, named
 from qwen_cli.errors import ProtocolError, QwenError
 
 _HOLDS_ERROR = "the response holds an error"
@@ -95,7 +95,7 @@ def read_completion(body: bytes | str, *, is_format_asked: bool = False) -> Answ
     if is_format_asked:
         answer.drop_unopened_thoughts()
     answer.finish_reason = member(choice, "finish_reason", str, answer.odd)
-    answer.tool_calls = [call.completed() for _, call in calls_in(message, answer.odd)]
+    answer.tool_calls = named((call.completed() for _, call in calls_in(message, answer.odd)), answer.odd)
     return answer
 
 

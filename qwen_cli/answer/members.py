@@ -18,7 +18,7 @@ _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTAL
 def parse_object(text: str | bytes, what: str) -> JsonObject:
     """The object that the text is; ProtocolError, with the beginning of what came, if it is none."""
     try:
-        value = json_text.loads(text, strict=False)
+        value = sole(json_text.loads(text, strict=False))
     except ValueError as error:
         beginning = text[:_MAX_BEGINNING].encode() if isinstance(text, str) else text[:_MAX_BEGINNING]
         if beginning.lstrip().startswith(b"<"):
@@ -27,6 +27,11 @@ def parse_object(text: str | bytes, what: str) -> JsonObject:
     if not isinstance(value, dict):
         raise ProtocolError(f"{what} is not a JSON object but {kind_of(value)}")
     return value
+
+
+def sole(value: Any) -> Any:
+    """The object that a server has put into an array, alone; anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) else value
 
 
 def quoted(text: str | bytes, *, max_length: int = 80) -> str:

@@ -42,52 +42,13 @@ def constrains_nothing(schema: dict[str, Any]) -> bool:
 
 
 _CONSTRAINTS: Final = frozenset(
-    [
-        "$ref",
-        "$dynamicRef",
-        "$recursiveRef",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "not",
-        "if",
-        "then",
-        "else",
-        "type",
-        "enum",
-        "const",
-        "properties",
-        "required",
-        "patternProperties",
-        "additionalProperties",
-        "propertyNames",
-        "unevaluatedProperties",
-        "minProperties",
-        "maxProperties",
-        "dependentRequired",
-        "dependentSchemas",
-        "dependencies",
-        "items",
-        "prefixItems",
-        "additionalItems",
-        "contains",
-        "unevaluatedItems",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "format",
-        "extends",
-        "disallow",
-        "divisibleBy",
-    ]
+    """
+    $ref $dynamicRef $recursiveRef allOf anyOf oneOf not if then else type enum const properties required
+    patternProperties additionalProperties propertyNames unevaluatedProperties minProperties maxProperties
+    dependentRequired dependentSchemas dependencies items prefixItems additionalItems contains unevaluatedItems
+    minItems maxItems uniqueItems minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength
+    maxLength pattern format extends disallow divisibleBy
+    """.split()  # noqa: SIM905 -- as a list, a line for each of them
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from qwen_cli.answer.server_words import Said, is_error, said_by, said_in
+from qwen_cli.answer.server_words import Said, has_words, is_error, letters_of, said_by, said_in
 from qwen_cli.errors import (
     CredentialsError,
     IncompleteAnswer,
@@ -69,14 +69,14 @@ _KINDS: Mapping[type[QwenError], tuple[str, ...]] = {
 """What the codes of servers begin with, by what they mean."""
 
 _FIELD_WORDS: Mapping[str, tuple[str, ...]] = {
-    "tool_choice": ("tool_choice", "tool choice"),
+    "tool_choice": ("toolchoice",),
     "response_format": (
-        *("response_format", "response format", "json_schema", "json schema", "json mode", "jsonvalidate"),
-        *("structured output", "grammar", "guided"),
+        *("responseformat", "jsonschema", "jsonobject", "jsonmode", "jsonvalidate"),
+        *("structuredoutput", "grammar", "guided"),
     ),
-    "stream_options": ("stream_options", "stream options", "include_usage"),
+    "stream_options": ("streamoptions", "includeusage"),
 }
-"""What a server says of a field that it does not take."""
+"""What a server says of a field that it does not take, in letters alone."""
 
 
 def refusal(
@@ -108,8 +108,9 @@ def refusal(
 
 def refused_field(failure: QwenError, words: str, droppable: Collection[str]) -> FieldRefused | None:
     """The same failure as one about a field, if the server's words name one of these."""
+    letters = letters_of(words)
     for field in () if isinstance(failure, CredentialsError | IncompleteAnswer) else droppable:
-        if any(word in words.lower() for word in _FIELD_WORDS[field]):
+        if any(word in letters for word in _FIELD_WORDS[field]):
             refused = FieldRefused(failure.message)
             refused.field = field
             return refused
@@ -118,7 +119,7 @@ def refused_field(failure: QwenError, words: str, droppable: Collection[str]) ->
 
 def error_in(payload: Mapping[str, Any], what: str) -> QwenError | None:
     """Explain the error that a body or an event with the status 200 is or holds; None if there is none."""
-    return error_event(payload, what) if is_error(payload) else None
+    return error_event(payload, what) if is_error(payload) or has_words(payload) else None
 
 
 def error_event(payload: Any, what: str) -> QwenError:
@@ -132,6 +133,8 @@ def _explained(said: Said, what: str, status: int | None, advice: Mapping[int, s
     text = f"{what}: {words}" if words else what
     if said.request_id:
         text = f"{text.removesuffix('.')} (request {said.request_id})"
+    if status == _BAD_REQUEST and said.status is not None:
+        status = said.status  # of a server behind a gateway that sends every failure as 400
     if any(code.startswith(_OUT_OF_CREDIT) for code in said.codes):
         return CredentialsError(text, advice=_TOP_UP)
     kind = next((kind for code in said.codes for kind, names in _KINDS.items() if code.startswith(names)), None)

@@ -1,6 +1,6 @@
 """Tool calls: reading them, joining their fragments, and whether they are those that were requested. No I/O."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -104,6 +104,14 @@ def calls_in(message: Mapping[str, Any], odd: list[str]) -> Iterator[tuple[int |
         is_index = isinstance(index, int) and not isinstance(index, bool)
         name = member(function, "name", str, odd) or ""
         yield index if is_index else None, ToolCall(member(call, "id", str, odd) or None, name, arguments)
+
+
+def named(calls: Iterable[ToolCall], odd: list[str]) -> list[ToolCall]:
+    """Those that name a function: any other is none."""
+    found = list(calls)
+    if not all(call.name for call in found):
+        note_odd(odd, "a tool call has no name")
+    return [call for call in found if call.name]
 
 
 def check_tool_choice(calls: Sequence[ToolCall], choice: Any) -> QwenError | None:

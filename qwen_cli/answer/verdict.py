@@ -136,12 +136,17 @@ def _fitting(answer: Answer, expectation: Expectation) -> Verdict:
         return Verdict(blocks[0]) if blocks else Verdict("", UnfitAnswer("the answer has no fenced code block"))
     if answer.tool_calls and not text.strip() and not expectation.choices:
         return Verdict(text)
+    text = text.strip(_BESIDE_JSON)
     found = _find_json(text, expectation.json_format or "JSON")
     if expectation.choices:
         choice = find_choice(text, found.value, expectation.choices)
         message = no_choice(expectation.choices) + quoted(text)
         return Verdict("", UnfitAnswer(message)) if choice is None else Verdict(choice, value=choice)
     return found._replace(failure=found.failure or _misfit(found.value, expectation))
+
+
+_BESIDE_JSON: Final = " \t\r\n\ufeff"
+"""White space, and the byte order mark."""
 
 
 def _find_json(content: str, requested: str) -> Verdict:

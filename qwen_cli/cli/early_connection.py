@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from qwen_cli.endpoint import DEFAULT_BASE_URL
 
-_SENDING = ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
+SENDING = ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
+"""The commands that send requests."""
 
 _ELSEWHERE = ("base-url", "dry-run", "curl", "cache-only", "saved", "help")
 """Options with which nothing is sent, or not to where the environment says."""
@@ -15,7 +16,7 @@ def base_url_ahead(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
     A guess that turns out to be wrong costs one unused connection.
     """
-    if not arguments or arguments[0] not in _SENDING or "-h" in arguments:
+    if not arguments or arguments[0] not in SENDING or "-h" in arguments:
         return None
     flags = {word[2:].partition("=")[0] for word in arguments if word.startswith("--")}
     variables = {f"QWEN_CLI_{name.replace('-', '_').upper()}" for name in _ELSEWHERE}

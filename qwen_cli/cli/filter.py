@@ -24,6 +24,7 @@ def filter(  # noqa: A001 -- the command's name
     """Print the lines of standard input for which the answer is yes."""
     from qwen_cli.cli.many import Job, answer_all
     from qwen_cli.cli.preparing import draft_request
+    from qwen_cli.map.results import as_it_came
 
     refuse_previews_by_variable()
     common = asking_yes_or_no(common)
@@ -36,8 +37,7 @@ def filter(  # noqa: A001 -- the command's name
             if text != wanted:
                 return b""
             printed += 1
-            data: bytes = found.data if table is None else found.data.raw
-            return data
+            return as_it_came(found.data if table is None else found.data.raw)
 
         return b"" if table is None else table.head, shown
 

@@ -6,13 +6,15 @@ Not in docstrings, which Python can be told to leave out.
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 
+from qwen_cli.cli.early_connection import SENDING
+
 TEXTS: Mapping[str, str] = {
     "qwen-cli": "Ask a language model from the command line.",
     "qwen-cli ask": """
         Print the answer once it is complete.
 
         The prompt is made of --prompt-file, each -f FILE, standard input and the words, with blank lines between them.
-        A '-' stands for standard input.
+        A '-' stands for standard input. On a terminal, the answer's Markdown is rendered.
     """,
     "qwen-cli stream": """
         Print the answer as it arrives.
@@ -46,20 +48,22 @@ TEXTS: Mapping[str, str] = {
         '{}' in the prompt, -s, -f, -i and -o stands for the line; without it, the line is the last part of the prompt.
         An answer is printed on one line: backslash, newline, carriage return and tab become \\, \n, \r and \t. If an
         item fails, its line is empty, the others go on, and the exit status is 11.
+
+        With --csv, standard input is a table, which is printed with the answers added: in a column 'answer', or with
+        --schema in a column for each property. '{column}' stands for the record's value.
     """,
     "qwen-cli filter": """
         Print the lines of standard input for which the answer is yes.
 
         '{}' in the question stands for the line; without it, the line is the last part of the question. Lines are
-        printed as they came. The exit status is 0 if any was printed, 10 if none was, and 11 if an item failed; it is
-        not printed then.
+        printed as they came. The exit status is 0 if any was printed and 10 if none was; 11 means that some items
+        failed, which are not printed.
     """,
     "qwen-cli models": """
         Print the server's models.
 
-        Each line is an id, USD per million tokens of input and of output, and the context length, separated by tabs,
-        in columns on a terminal; what the server does not say is '-'. With words, only ids that contain each of them
-        are printed. No key is needed where the server needs none.
+        Each line is an id, USD per million tokens in and out, and the context length; '-' is unknown. With words, only
+        the ids that contain each of them are printed.
     """,
     "qwen-cli key": "Store, check or delete the API key.",
     "qwen-cli key set": """
@@ -156,10 +160,8 @@ _VARIABLES = """\
 Most long options can be set by a variable, such as QWEN_CLI_MAX_TOKENS=500.
 The option takes precedence; an empty variable counts as unset."""
 
-_WITH_VARIABLES = ("ask", "stream", "json", "cost", "check", "map", "filter", "models")
-
 FOOTERS: Mapping[str, str] = {
     "qwen-cli": "See 'qwen-cli COMMAND --help' for options, and 'man qwen-cli' for everything.",
-    **{f"qwen-cli {name}": _VARIABLES for name in _WITH_VARIABLES},
+    **{f"qwen-cli {name}": _VARIABLES for name in SENDING},
 }
 """Command path -> what its help ends with."""

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from qwen_cli.cli.option_groups import CommonOptions, ManyOptions
 from qwen_cli.cli.preparing import Draft, connect_ahead, note_missing_variable, open_service, preview
-from qwen_cli.errors import LocalError
+from qwen_cli.errors import Defect, LocalError, QwenError
 from qwen_cli.exchange import Outcome, Request, Service
 from qwen_cli.map.budget import Budget
 from qwen_cli.map.item_prompts import ItemPrompts
@@ -28,7 +28,7 @@ from qwen_cli.map.one_item import AnswerFiles, ItemAsker, ItemOutcome
 from qwen_cli.map.order import Result
 from qwen_cli.map.pace import Governor
 from qwen_cli.map.progress import Progress
-from qwen_cli.map.results import Results, Shown, as_text
+from qwen_cli.map.results import Results, Shown, as_it_came, as_preview, as_text
 from qwen_cli.map.run import Interrupted, Limits, Run
 from qwen_cli.map.table import Table, read_records
 from qwen_cli.map.tally import Tally
@@ -137,6 +137,8 @@ def answer_all(words: Sequence[str], common: CommonOptions, many: ManyOptions, d
         except Interrupted:
             screen.erase()
             of = "" if source.total is None else f" of {source.total:,}"
+            if job.usage:
+                _report_usage(tally, budget, notes)
             notes.report(f"stopped: {tally.done:,}{of} done")
             raise
         finally:
@@ -148,10 +150,10 @@ def _results(job: Job, common: CommonOptions, table: Table | None, output: Outpu
     """How outcomes are written, once what stands before them is; previews take their place where nothing is sent."""
     filed = None if job.files is None else job.filed
     if common.is_preview:
-        return Results(_previewing(common), as_text, filed and as_text)
+        return Results(_previewing(common), as_preview, filed and as_text)
     head, shown = job.begin(table)
     if head:
-        output.write(head)
+        output.write(as_it_came(head))
     return Results(_texting(job.text), shown, filed)
 
 
@@ -186,9 +188,17 @@ def _asking(service: Service | None, reask: int) -> Callable[[Request], Outcome]
 def _settling(
     service: Service | None, settle: Callable[[ItemOutcome], tuple[ItemOutcome, Result]]
 ) -> Callable[[ItemOutcome], tuple[ItemOutcome, Result]]:
-    """Keep each answer in the cache before it is settled."""
+    """Keep each answer in the cache before it is settled; a defect in that fails one item."""
 
     def settled(found: ItemOutcome) -> tuple[ItemOutcome, Result]:
+        try:
+            return kept_and_settled(found)
+        except QwenError:
+            raise
+        except Exception as error:
+            return settle(found._replace(outcome=None, failure=Defect(error)))
+
+    def kept_and_settled(found: ItemOutcome) -> tuple[ItemOutcome, Result]:
         if service is not None and found.outcome is not None and found.failure is None:
             outcome = service.keep(found.outcome)
             found = found._replace(outcome=outcome, failure=outcome.verdict.failure)
@@ -200,11 +210,7 @@ def _settling(
 def _conclude(run: Run, tally: Tally, budget: Budget, notes: Notes, *, usage: bool) -> int:
     """Report how the run ended: return its exit status, or raise the failure that stopped it."""
     if usage:
-        from qwen_cli.cost.figures import usage_line
-
-        notes.report(usage_line(budget.total.sums))
-        for remark in budget.total.remarks():
-            notes.note(remark)
+        _report_usage(tally, budget, notes)
     if tally.failed.total() > (run.failure is not None):
         notes.report(tally.summary())
     if run.failure is not None:
@@ -213,6 +219,15 @@ def _conclude(run: Run, tally: Tally, budget: Budget, notes: Notes, *, usage: bo
         notes.report(f"{budget.ending()}{_unsent(run)}")
         return OUT_OF_BUDGET
     return SOME_FAILED if tally.failed else 0
+
+
+def _report_usage(tally: Tally, budget: Budget, notes: Notes) -> None:
+    from qwen_cli.cost.figures import usage_line
+
+    from_cache = f"; {tally.cached:,} from the cache" if tally.cached else ""
+    notes.report((usage_line(budget.total.sums) if budget.total.responses else "0 USD") + from_cache)
+    for remark in budget.total.remarks():
+        notes.note(remark)
 
 
 def _unsent(run: Run) -> str:

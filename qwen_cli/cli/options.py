@@ -85,7 +85,7 @@ OPTIONS: Mapping[str, Any] = {
             help="Send N requests at once (1…256)",
             default="8",
         ),
-        null=_option("-0", "--null", from_variable=False, help="End items and answers with NUL"),
+        null=_option("-0", "--null", from_variable=False, help="End items with NUL, in input and output"),
         jsonl=_option("--jsonl", from_variable=False, help="Read JSON objects; {name} is a member"),
         csv=_option("--csv", from_variable=False, help="Read a table; {name} is a column"),
         inverted=_option("--not", from_variable=False, help="Print the items for which the answer is no"),

@@ -47,15 +47,14 @@ class Client:
         self._pace = pace or retries.Pace()
         self._sending = sending
         self._notes = notes
-        proxy = find_proxy(endpoint)
-        self._proxy = proxy and proxy.name
+        self._proxy = find_proxy(endpoint)
         self._advice = {UNAUTHORIZED: advice_on_rejection(key, no_key=sending.no_key)}
         headers = {"User-Agent": f"qwen-cli/{__version__}", "Accept-Encoding": ENCODINGS}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.secret}"
         if sending.request_id is not None:
             headers["X-Client-Request-Id"] = sending.request_id
-        self._transport = _transport(endpoint, proxy, max_connections)
+        self._transport = _transport(endpoint, self._proxy, max_connections)
         self._http = httpx.Client(
             headers=headers,
             timeout=httpx.Timeout(sending.timeout, connect=sending.connect_timeout, pool=None),
@@ -94,7 +93,8 @@ class Client:
                 turn.wait()
                 started = time.monotonic()
                 request = self._request(method, url, body)
-                self._notes.detail(f"{method} {url}" + (f" through the proxy {self._proxy}" if self._proxy else ""))
+                through = f" through the proxy {self._proxy.name}" if self._proxy else ""
+                self._notes.detail(f"{method} {url}{through}")
                 retry_after = None
                 try:
                     response = self._http.send(request, stream=True)
@@ -182,7 +182,7 @@ def _transport(endpoint: Endpoint, proxy: Proxy | None, max_connections: int) ->
     return transport
 
 
-def _body(response: httpx.Response, proxy: str | None) -> Iterator[bytes]:
+def _body(response: httpx.Response, proxy: Proxy | None) -> Iterator[bytes]:
     """The decoded body as it arrives."""
     try:
         yield from decoded(response.iter_raw(), response.headers.get("content-encoding", ""))
@@ -190,7 +190,7 @@ def _body(response: httpx.Response, proxy: str | None) -> Iterator[bytes]:
         raise network_failures.explain(error, proxy, response) from error
 
 
-def _error_body(response: httpx.Response, proxy: str | None) -> bytes:
+def _error_body(response: httpx.Response, proxy: Proxy | None) -> bytes:
     """The body of an error, or what arrives of it in time."""
     response.request.extensions["timeout"]["read"] = _MAX_ERROR_SECONDS
     end = time.monotonic() + _MAX_ERROR_SECONDS

@@ -14,10 +14,14 @@ import httpcore
 from qwen_cli.connection.dialling import Dial, Server, claim, is_open
 
 _PIECE = 1 << 16
+_RESPONSE = b"HTTP/"
 
 
 class ClosedBefore(httpcore.ReadError):
-    """A kept connection was closed before any byte of the response: the server had ended it, or was about to."""
+    """A kept connection was closed before any byte of the response: the server had ended it, or was about to.
+
+    What comes over it, and does not begin like a response, was left over from the one before.
+    """
 
 
 class Stream(httpcore.NetworkStream):
@@ -47,10 +51,11 @@ class Stream(httpcore.NetworkStream):
             return self._received(self._connection.recv(max_bytes))
 
     def _received(self, data: bytes) -> bytes:
+        is_first = self._is_kept and not self._has_received
+        if is_first and data[: len(_RESPONSE)] != _RESPONSE[: len(data) or 1]:
+            raise ClosedBefore
         if not data:
             self.ended = True
-            if self._is_kept and not self._has_received:
-                raise ClosedBefore
             if self._deadline is not None:
                 raise httpcore.ProxyError("it closed the connection")
         self._has_received = True

@@ -9,6 +9,7 @@ import h11
 from qwen_cli.connection import retries
 from qwen_cli.connection.lean_httpx import httpx
 from qwen_cli.connection.network_backend import ClosedBefore
+from qwen_cli.connection.proxies import Proxy
 from qwen_cli.errors import NetworkError, ProtocolError, QwenError
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
@@ -27,31 +28,32 @@ def is_worth_retrying(error: httpx.TransportError) -> bool:
     return _is_about_connecting(error) and not _is_caused_by(error, ssl.SSLCertVerificationError)
 
 
-def explain(error: httpx.TransportError, proxy: str | None, response: httpx.Response | None = None) -> QwenError:
+def explain(error: httpx.TransportError, proxy: Proxy | None, response: httpx.Response | None = None) -> QwenError:
     """Say what went wrong, and what to do about it.
 
-    `proxy` is its host and port, if there is one; `response` is the one whose body was being read.
+    `response` is the one whose body was being read.
     """
     host = error.request.url.netloc.decode()
     if _is_about_connecting(error):
         return _explain_connecting(error, host, proxy)
-    through = f" through the proxy {proxy}" if proxy else ""
+    through = f" through the proxy {proxy.name}" if proxy else ""
     if isinstance(error, httpx.TimeoutException):
         return NetworkError(f"timed out waiting for data from {host}{through}", advice="raise --timeout")
     # Behind a proxy that speaks TLS, the stream is httpcore's own, which does not say how it ended.
     was_cut = response is not None and getattr(response.extensions["network_stream"], "ended", True)
     if _is_caused_by(error, h11.RemoteProtocolError) and not was_cut:
-        return ProtocolError(f"{host} does not speak HTTP: {error}")
+        reason = str(error).partition(": bytearray(")[0]  # with which h11 quotes what it has read
+        return ProtocolError(f"{host} does not speak HTTP: {reason}")
     *_, cause = _causes(error)
     when = "before its response was complete" if response is not None else "before it had answered"
     reason = f": {_reason(error)}" if isinstance(cause, OSError) else f" {when}"
     return NetworkError(f"the connection to {host}{through} was cut{reason}")
 
 
-def _explain_connecting(error: httpx.TransportError, host: str, proxy: str | None) -> NetworkError:
-    through = f" through the proxy {proxy}" if proxy else ""
+def _explain_connecting(error: httpx.TransportError, host: str, proxy: Proxy | None) -> NetworkError:
+    through = f" through the proxy {proxy.name}" if proxy else ""
     message = f"cannot connect to {host}{through}: {_reason(error)}"
-    advice = "check HTTPS_PROXY and NO_PROXY" if proxy else "check the network and --base-url"
+    advice = f"check {proxy.variable} and NO_PROXY" if proxy else "check the network and --base-url"
     if _is_caused_by(error, ssl.SSLCertVerificationError):
         message = f"the certificate of {host} is not trusted: {_reason(error)}"
         advice = "if it should be, set SSL_CERT_FILE to the certificate of its authority"

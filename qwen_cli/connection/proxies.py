@@ -26,11 +26,13 @@ class Proxy(NamedTuple):
     def check(self) -> None:
         """InvalidUsage, with what is wrong, if it is not the URL of a proxy."""
         scheme, _, rest = self.url.partition("://")
-        if scheme.lower() not in _SCHEMES:
+        if scheme not in _SCHEMES:
             raise InvalidUsage(
                 f"{self.variable}: {scheme}:// is not the scheme of a proxy",
                 advice=f"use one of {', '.join(f'{each}://' for each in _SCHEMES)}",
             )
+        if not self.name:
+            raise InvalidUsage(f"{self.variable} names no host", advice="an example is http://HOST:PORT")
         if wrong := next((each for each in "#?/" if each in rest.rpartition("@")[0]), None):
             raise InvalidUsage(
                 f"{self.variable}: its user name or password contains '{wrong}'",
@@ -50,7 +52,8 @@ def find_proxy(endpoint: Endpoint) -> Proxy | None:
     no_proxy = settings.get("no")
     if proxy is None or (no_proxy is not None and is_exempt(endpoint.host, no_proxy.url)):
         return None
-    return proxy if "://" in proxy.url else proxy._replace(url=f"http://{proxy.url}")
+    scheme, separator, rest = proxy.url.partition("://")
+    return proxy._replace(url=f"{scheme.lower()}://{rest}" if separator else f"http://{proxy.url}")
 
 
 def _settings() -> Mapping[str, Proxy]:

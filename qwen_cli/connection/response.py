@@ -68,7 +68,8 @@ class Reply:
         for event in read_events(pieces):
             if event.data.strip() == "[DONE]":
                 return
-            if self._has_ended and event.data.startswith(("{", "[")) and not json_text.is_json(event.data):
+            is_begun = self._has_ended and event.data.startswith(("{", "["))
+            if is_begun and not json_text.is_json(event.data, strict=False):
                 raise CutEvent("the stream ended in the middle of an event")
             yield event
 

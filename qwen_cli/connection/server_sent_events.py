@@ -1,16 +1,17 @@
 """A body -> the server-sent events in it. No I/O."""
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple
 
-from qwen_cli.connection.lean_httpx import httpx
 from qwen_cli.errors import ProtocolError
 
 MAX_EVENT_BYTES: Final = 64 << 20
 """The largest event: an endless one stops here."""
 
-_FIELDS: Final = (b":", b"data", b"event", b"id", b"retry", b"error:")
+_FIELDS: Final = (b":", b"data:", b"event:", b"id:", b"retry:", b"error:")
 """What the first line of an event stream begins with."""
 
 
@@ -34,18 +35,19 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[Event]:
 
     undelivered = 0
 
-    def bounded() -> Iterator[bytes]:
+    def texts() -> Iterator[str]:
         nonlocal undelivered
+        decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")  # which drops a byte order mark
         for piece in _with_error_events(pieces):
             undelivered += len(piece)
             if undelivered > MAX_EVENT_BYTES:
                 raise ProtocolError(f"the stream contains an event larger than {MAX_EVENT_BYTES >> 20} MiB")
-            yield piece
-        yield b"\n\n"  # the blank line at the end that some servers forget
+            if text := decoder.decode(piece):
+                yield text
+        yield decoder.decode(b"", final=True) + "\n\n"  # the blank line at the end that some servers forget
 
-    # utf-8-sig drops a byte order mark.
-    headers = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
-    response = httpx.Response(200, headers=headers, content=bounded())
+    # All that httpx-sse needs of a response; that of httpx would hand each piece through four generators.
+    response: Any = SimpleNamespace(headers={"content-type": "text/event-stream"}, iter_text=texts)
     for event in httpx_sse.EventSource(response).iter_sse():
         undelivered = 0
         if event.data:
@@ -61,6 +63,10 @@ def _with_error_events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The body with each line `error: …`, which is no field of the format, as an event of that type."""
     begins_line, held = True, b""
     for piece in filter(None, pieces):
+        if not held and piece.endswith(b"\n") and _ERROR_LINE not in piece:  # as nearly all are
+            begins_line = True
+            yield piece
+            continue
         data = held + piece
         if _ERROR_LINE in data:
             before = b"\n" if begins_line else b" "

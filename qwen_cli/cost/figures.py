@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from qwen_cli.cost.usage import Figures
@@ -40,7 +41,7 @@ def lines(values: Mapping[str, Any], *, aligned: bool = False) -> str:
 
 
 def as_json(values: Any) -> str:
-    """JSON on one line: null for an unknown figure, numbers without an exponent."""
+    """JSON on one line: null for an unknown figure or one that JSON cannot hold, decimals without an exponent."""
     return visible_json(_to_json(values)) + "\n"
 
 
@@ -50,4 +51,6 @@ def _to_json(value: Any) -> str:
         return "{" + ",".join(map("{}:{}".format, map(json.dumps, value), map(_to_json, value.values()))) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_to_json, value)) + "]"
+    if isinstance(value, float) and not isfinite(value):
+        return "null"
     return plain(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

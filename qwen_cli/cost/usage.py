@@ -43,13 +43,13 @@ class Total:
     def __init__(self, answers: Iterable[Answer] = ()) -> None:
         self.sums: dict[str, Decimal | None] = dict.fromkeys(FIGURES)
         self._known = dict.fromkeys(FIGURES, 0)
-        self._responses = 0
+        self.responses = 0
         for answer in answers:
             self.add(answer)
 
     def add(self, answer: Answer) -> None:
         """Count one more."""
-        self._responses += 1
+        self.responses += 1
         for name, figure in figures(answer).items():
             if figure is not None:
                 self.sums[name] = figure + (self.sums[name] or 0)
@@ -63,16 +63,16 @@ class Total:
     @property
     def is_priced(self) -> bool:
         """Whether every answer came with its price."""
-        return self._known["usd_spent"] == self._responses
+        return self._known["usd_spent"] == self.responses
 
     def remarks(self) -> list[str]:
         """A note for each figure that some of the answers lack."""
         return [
-            f"{self._responses - count} of {self._responses} responses give no {name}: the sum is without them"
+            f"{self.responses - count} of {self.responses} responses give no {name}: the sum is without them"
             for name, count in self._known.items()
-            if 0 < count < self._responses
+            if 0 < count < self.responses
         ]
 
     def as_figures(self) -> dict[str, Any]:
         """The number of `responses`, and the sums."""
-        return {"responses": Decimal(self._responses)} | self.sums
+        return {"responses": Decimal(self.responses)} | self.sums

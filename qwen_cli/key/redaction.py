@@ -1,6 +1,7 @@
 """Keys never leave the program: what is known to be one, and what looks like one, is redacted."""
 
 from collections.abc import Mapping
+from os.path import commonprefix
 from typing import Final
 
 VARIABLES = ("AIMLAPI_API_KEY", "AIMLAPI_KEY", "AIML_API_KEY")
@@ -17,7 +18,7 @@ _SHORTEST_SECRET: Final = 8
 def redact(secret: str) -> None:
     """Redact this from everything from now on, even from what a server quotes."""
     if len(secret) >= _SHORTEST_SECRET:
-        _secrets.add(secret)
+        _secrets.update((secret, secret.replace("\\", "\\\\").replace('"', '\\"')))  # the latter as in JSON
 
 
 def redact_environment(environment: Mapping[str, str]) -> None:
@@ -27,9 +28,12 @@ def redact_environment(environment: Mapping[str, str]) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """The text without the keys that are known."""
+    """The text without the keys that are known, and without the beginning of one that was cut with a quotation."""
     for secret in _secrets:
-        text = text.replace(secret, REDACTED)
+        half = max(_SHORTEST_SECRET, len(secret) // 2)
+        before, *pieces = text.split(secret[:half])
+        rests = (piece[len(commonprefix((piece, secret[half:]))) :] for piece in pieces)  # noqa: RUF071 -- not paths
+        text = REDACTED.join((before, *rests))
     return text
 
 

@@ -81,11 +81,11 @@ class AnswerFiles:
     def open(self, item: Item) -> Output:
         """The file of an item, before it is sent; LocalError if it cannot be written, or is another's."""
         target = open_target(self._name.fill_target(item.value))
-        place = os.path.realpath(target.name)
+        path = os.path.realpath(target.name)
         with self._lock:
-            if place in self._taken:
+            if path in self._taken:
                 raise LocalError(f"another item's answer goes into {target.name} already")
-            self._taken.add(place)
+            self._taken.add(path)
         return target
 
     def release(self, name: str) -> None:

@@ -29,6 +29,11 @@ def as_text(_found: ItemOutcome, text: str | None) -> bytes:
     return encode(text or "\n")
 
 
+def as_preview(_found: ItemOutcome, text: str | None) -> bytes:
+    """What would be sent, as it is printed."""
+    return encode(_for_terminal(text or "\n", visible_json))
+
+
 def as_line(found: ItemOutcome, text: str | None) -> bytes:
     """The text on one line, escaped as by jq's `@tsv`; JSON that was asked for stays JSON."""
     text = (text or "").removesuffix("\n")
@@ -44,6 +49,11 @@ def as_nul_ended(_found: ItemOutcome, text: str | None) -> bytes:
     if "\0" in text:
         raise ProtocolError("the answer contains a NUL, which would end it")
     return encode(_for_terminal(text) + "\0")
+
+
+def as_it_came(data: bytes) -> bytes:
+    """A part of the input that is printed; what a terminal would obey is made visible on one."""
+    return encode(visible(data.decode(errors="replace").replace("\r\n", "\n"))) if is_terminal(STDOUT) else data
 
 
 def _for_terminal(text: str, escape: Callable[[str], str] = visible) -> str:
@@ -86,7 +96,7 @@ def as_row(found: ItemOutcome, text: str | None, *, table: Table, properties: Se
     """The record with the text in a cell of its own, or with a cell for each of these properties of the JSON."""
     value = found.outcome.verdict.value if found.outcome and text is not None else None
     cells = cells_of(value, properties) if properties else [(text or "").removesuffix("\n")]
-    return table.with_cells(found.data, [_for_terminal(cell) for cell in cells])
+    return as_it_came(table.with_cells(found.data, cells))
 
 
 class Results(NamedTuple):

@@ -21,6 +21,9 @@ from qwen_cli.signals import die_of
 _TICK: Final = 0.1
 """Seconds between two looks at the progress and at signals."""
 
+_NO_ACCIDENT: Final = 4
+"""So many failures of the network in a row are that of the network, not of single items."""
+
 _LAST_WORDS: Final = 0.6
 """Seconds that an interrupted run has for what is answered already."""
 
@@ -95,7 +98,7 @@ class Run:
             isinstance(failure, CredentialsError)
             or self._limits.fail_fast
             or self._governor.is_exhausted
-            or self._network_failures >= self._limits.workers
+            or self._network_failures >= max(self._limits.workers, _NO_ACCIDENT)
         )
 
     def _stop(self) -> None:

@@ -19,11 +19,13 @@ class Tally:
         self._reported: Counter[int] = Counter()
         self.failed: Counter[int] = Counter()
         self.done = 0
+        self.cached = 0
         self.unsent = 0
 
     def add(self, found: ItemOutcome) -> None:
         """Count an outcome."""
         self.done += 1
+        self.cached += found.outcome is not None and found.outcome.cached
         if found.failure is not None:
             self.failed[found.failure.status] += 1
 

@@ -159,11 +159,17 @@ class Receipt:
     def __init__(self, target: str) -> None:
         self._output = open_target(target)
         self._is_due = False
+        self._arriving = bytearray()
         self._failure: LocalError | None = None
         signals.before_dying(self.write)
 
+    def follow(self, arriving: bytearray) -> None:
+        """Add what has arrived by then, if the run ends before its time."""
+        self._arriving = arriving
+
     def add(self, document: bytes) -> None:
         self._is_due = True
+        self._arriving = bytearray()
         if self._failure is None:
             try:
                 self._output.write(document.rstrip(_SPACE) + b"\n")
@@ -172,6 +178,8 @@ class Receipt:
 
     def write(self) -> None:
         """Replace the file by what has come since, if anything has."""
+        if self._arriving:
+            self.add(bytes(self._arriving))
         is_due, self._is_due = self._is_due, False
         if is_due and self._failure is None:
             try:

@@ -3,11 +3,10 @@
 import hashlib
 import math
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
@@ -28,7 +27,11 @@ MAX_BODY = 64 * 1024 * 1024
 
 _CHAT = ("/v1/chat/completions", "/chat/completions")
 _MODELS = ("/v1/models", "/models")
-_METHODS = dict.fromkeys(_CHAT, "POST") | dict.fromkeys((*_MODELS, "/v2/billing", "/v2/usage/detail"), "GET")
+_ROUTES = {
+    *(("POST", path) for path in _CHAT),
+    *(("GET", path) for path in (*_MODELS, "/v2/billing", "/v2/usage/detail")),
+}
+_NEEDED = "Content-Length: the number of bytes is required, and the sandbox takes no chunked body"
 _SLOW_START = 2.0
 _SLOW_CHUNK = 0.1
 _GARBAGE = b'{"id": "chatcmpl-\xff\xfe", garbage'
@@ -92,7 +95,6 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
         """Refuse what the base class cannot parse; where the next request would begin is unknown."""
         self.close_connection = True
-        self._identify(b"")
         self._refuse(ApiError(code, message or HTTPStatus(code).phrase))
 
     def _answer(self) -> None:
@@ -105,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
         except ApiError as error:
             self._refuse(error)
 
-    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+    do_GET = do_POST = _answer  # noqa: N815
 
     def _identify(self, body: bytes) -> None:
         """Name the request, and in the same way the same request another time."""
@@ -115,31 +117,29 @@ class Handler(BaseHTTPRequestHandler):
         self._request_id = str(UUID(self._digest[:32]))
 
     def _read_body(self) -> bytes:
-        """The whole body; where its end is unknown or too far, the connection is closed after the refusal."""
-        length = self.headers.get("Content-Length", "0").strip()
-        if "Transfer-Encoding" in self.headers:
-            refusal = ApiError(411, "Content-Length: required, since the sandbox takes no chunked body")
-        elif not re.fullmatch("[0-9]{1,18}", length):
-            refusal = ApiError(400, f"Content-Length: {length[:60]} is not a number of bytes")
-        elif int(length) > MAX_BODY:
-            refusal = ApiError(413, f"body: it is longer than {MAX_BODY} bytes")
-        else:
-            body = self.rfile.read(int(length))
-            if len(body) < int(length):
-                raise ConnectionResetError
-            return body
-        self.close_connection = True
-        raise refusal
+        """The whole body; one that is not taken is read past, so that its client gets to the refusal."""
+        stated = self.headers.get("Content-Length", "0").strip()
+        if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,18}", stated):
+            self.close_connection = True
+            while "Transfer-Encoding" in self.headers and self.rfile.readline() not in (b"", b"0\r\n"):
+                pass
+            raise ApiError(411, _NEEDED)
+        length = int(stated)
+        if length > MAX_BODY:
+            while length > 0 and (block := self.rfile.read(min(length, MAX_BODY))):
+                length -= len(block)
+            raise ApiError(413, f"body: it is longer than {MAX_BODY} bytes")
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError
+        return body
 
     def _route(self, body: bytes) -> None:
         self._refuse_browsers()
         path, _, text = self.path.partition("?")
         query = dict(parse_qsl(text, keep_blank_values=True))
-        if path not in _METHODS:
+        if (self.command, path) not in _ROUTES:
             raise ApiError(404, f"Cannot {self.command} {path[:200]}")
-        if self.command != _METHODS[path]:
-            allowed = _METHODS[path]
-            raise ApiError(405, f"{path} takes {allowed}, not {self.command}", {"Allow": allowed})
         scheme, _, key = self.headers.get("Authorization", "").strip().partition(" ")
         if path not in _MODELS and not (scheme.lower() == "bearer" and key.strip()):
             raise ApiError(401, "Authorization: no API key, as in 'Bearer KEY'")
@@ -189,24 +189,20 @@ class Handler(BaseHTTPRequestHandler):
             events = [_GARBAGE]
         elif self._fault == "cut":
             del events[-3:]  # the finish reason and a part of the answer
-        # HTTP/1.0 has no chunks: the client reads until the connection closes.
-        is_chunked = self.request_version == "HTTP/1.1"
-        framing = {"Transfer-Encoding": "chunked"} if is_chunked else {"Connection": "close"}
-        self._send_head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"} | framing)
+        self._send_head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
         for event in events:
-            self._send_event(event, is_chunked=is_chunked)
+            self._send_event(event)
             if self._fault == "slow":
                 time.sleep(_SLOW_CHUNK)
         if self._fault == "cut":
             self.close_connection = True
             return
-        self._send_event(b"[DONE]", is_chunked=is_chunked)
-        if is_chunked:
-            self.wfile.write(b"0\r\n\r\n")
+        self._send_event(b"[DONE]")
+        self.wfile.write(b"0\r\n\r\n")
 
-    def _send_event(self, data: bytes, *, is_chunked: bool) -> None:
+    def _send_event(self, data: bytes) -> None:
         event = b"data: " + data + b"\n\n"
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event) if is_chunked else event)
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
         self.wfile.flush()
 
     def _send(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
@@ -216,8 +212,7 @@ class Handler(BaseHTTPRequestHandler):
         if self._fault == "cut":
             self.close_connection = True
             body = body[: len(body) // 2]
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def _refuse(self, error: ApiError) -> None:
         self._fault = None
@@ -229,8 +224,6 @@ class Handler(BaseHTTPRequestHandler):
             "timestamp": timestamp(),
         }
         self._send(error.status, body, error.headers | ({"Connection": "close"} if self.close_connection else {}))
-        if self.close_connection:
-            self._linger()
 
     def _send_head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -239,12 +232,3 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (headers | {"x-inference-id": self._request_id} | echo).items():
             self.send_header(name, value)
         self.end_headers()
-
-    def _linger(self) -> None:
-        """Read on for a moment: closing with unread input would reset the connection before the refusal is read."""
-        self.connection.settimeout(2)
-        with suppress(OSError):
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_WR)
-            while self.rfile.read1(1 << 16):
-                pass
