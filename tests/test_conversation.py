@@ -212,12 +212,12 @@ class TestTurns:
         if begun is not None:
             qwen.file("talk.json", begun)
         number = len(EARLIER) if begun else 0
-        api.answer(*[reply(completion("Yes."))] * 8)
-        script = 'for n in 1 2 3 4 5 6 7 8; do "$@" "$n" & done; wait'
+        api.answer(*[reply(completion("Yes."))] * 5)
+        script = 'for n in 1 2 3 4 5; do "$@" "$n" & done; wait'
         assert qwen("ask", "--chat", "talk.json", script=script).status == 0
         lengths = [len(request.json["messages"]) for request in api.requests]
-        assert lengths == [number + 1 + 2 * turn for turn in range(8)]
-        assert sorted(m["content"] for m in said(qwen)[number:] if m["role"] == "user") == [*"12345678"]
+        assert lengths == [number + 1 + 2 * turn for turn in range(5)]
+        assert sorted(m["content"] for m in said(qwen)[number:] if m["role"] == "user") == [*"12345"]
         assert set(qwen.files()) == {"talk.json"}
 
     def test_the_next_one_waits_with_a_note_and_goes_on_from_what_came(self, qwen: Program, api: ApiServer) -> None:

@@ -112,7 +112,7 @@ ODD = ANY_JSON.filter(lambda value: isinstance(value, bool) or not isinstance(va
 """No number that could be the index of another choice."""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(AT_THE_TOP), ANY_JSON),
     st.dictionaries(st.sampled_from(IN_THE_CHOICE), ANY_JSON),
@@ -400,13 +400,13 @@ def judged(read: Callable[[], Answer]) -> int:
 
 
 @given(distorted(whole))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_body_at_all_is_an_internal_error(body: Any) -> None:
     assert judged(lambda: read_completion(json.dumps(body).encode())) in (0, 3, 4, 5, 9)
 
 
 @given(distorted(pieces))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_stream_at_all_is_an_internal_error(payloads: Any) -> None:
     def read() -> Answer:
         reader = ChunkReader(keep_content=True)

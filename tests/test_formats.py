@@ -54,7 +54,7 @@ def test_it_is_requested_in_the_field_and_stated_in_words(
 ) -> None:
     content = ANSWERS[options[0]]
     api.answer(events(chunks(content)) if command == "stream" else reply(completion(content)))
-    result = qwen(command, *options, *(["hi"] if command != "map" else []), input="hi\n" if command == "map" else None)
+    result = qwen("map", *options, input="hi\n") if command == "map" else qwen.call(command, *options, "hi")
     assert (result.status, result.stderr) == (0, "")
     assert systems(api.request) == [words]
     assert api.request.json["response_format"]["type"] in ("json_schema", "json_object")

@@ -7,7 +7,7 @@ from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import chunk, chunks, completion, error
 from tests.program import Program
 
-AT_ONCE, IN_A_ROW = 24, 8
+AT_ONCE, IN_A_ROW = 16, 5
 
 
 def echo(request: Request) -> list[Step]:
@@ -31,7 +31,7 @@ def processes_of_session(leader: int) -> list[int]:
 
 def test_many_at_once_each_get_their_answer(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    script = f'seq {AT_ONCE} | xargs -P 24 -I NUMBER "$@" -o NUMBER.txt NUMBER'
+    script = f'seq {AT_ONCE} | xargs -P 16 -I NUMBER "$@" -o NUMBER.txt NUMBER'
     with qwen.start("ask", "-n", script=script) as running:
         result = running.finish(timeout=60)
         left = processes_of_session(running.pid)

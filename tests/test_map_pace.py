@@ -88,7 +88,7 @@ def test_a_limit_is_kept_to_with_few_refusals() -> None:
 
 
 @given(rate=st.integers(2, 200), workers=st.integers(1, 256), asked=st.sampled_from([1, None]))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_every_limit_settles(rate: int, workers: int, asked: float | None) -> None:
     result = run(rate * 10, workers, Bucket(rate).takes, asked)
     assert result.seconds < 3 * 10 + 10

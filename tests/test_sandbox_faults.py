@@ -220,7 +220,8 @@ def test_the_program_meets_the_faults(
     qwen: Program, fault: str, arguments: list[str], status: int, stdout: str
 ) -> None:
     qwen.file("schema.json", json.dumps(SIZE))
-    result = qwen("sandbox", "--fault", fault, "--", *PROGRAM, *arguments, "-n", "one two three four", timeout=60)
+    with serving(faults=[parse_fault(fault)]) as base_url:
+        result = qwen.call(*arguments, "-n", "one two three four", env={"AIMLAPI_BASE_URL": base_url})
     assert (result.status, result.text) == (status, stdout)
     assert all(line.startswith("qwen-cli: ") for line in result.stderr.splitlines())
 

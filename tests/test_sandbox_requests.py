@@ -298,7 +298,7 @@ def test_agrees_with_the_providers_schema() -> None:
     validator = jsonschema.Draft202012Validator(schema)
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
     @given(near(schema))
     def agrees(request: Any) -> None:
         is_documented = validator.is_valid(without_nulls(request))

@@ -44,7 +44,7 @@ def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.recursive(LEAVES, nested, max_leaves=12))
 def test_every_schema_of_common_keywords_gets_a_valid_instance(schema: Any) -> None:
     linked = {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#/$defs/list"}, {"type": "null"}]}}}

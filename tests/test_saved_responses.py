@@ -187,7 +187,7 @@ def saved_streams(draw: st.DrawFn) -> tuple[list[Json], list[int]]:
 
 
 @given(saved_streams())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_stream_counts_once_however_its_server_gives_ids_and_usage(case: tuple[list[Json], list[int]]) -> None:
     documents, tokens = case
     answers = list(read_saved("\n".join(map(json.dumps, documents)), "saved"))

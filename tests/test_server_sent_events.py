@@ -94,14 +94,14 @@ def event_streams(draw: st.DrawFn) -> tuple[list[str], list[bytes]]:
 
 
 @given(event_streams())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_events_read_the_same_in_any_pieces(case: tuple[list[str], list[bytes]]) -> None:
     data, pieces = case
     assert [event.data for event in read_events(pieces)] == data
 
 
 @given(event_streams(), st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_bytes_at_all_upset_the_reader_of_events(case: tuple[list[str], list[bytes]], noise: bytes) -> None:
     data, pieces = case
     assert len(list(read_events([*pieces, b"\n\n", noise]))) >= len(data)
