@@ -65,10 +65,10 @@ class ChunkReader:
             raise error_event(chunk, _BROKEN_OFF)
         if choice and choice.get("error") and is_error({"error": choice["error"]}):
             raise error_event({"error": choice["error"]}, _BROKEN_OFF)
-        says_something = has_words(chunk) if is_object else isinstance(chunk, str | list)
-        self._last_words = chunk if says_something and not has_own_type else None
         if is_object:
             self._answer.read_usage(chunk)
+        says_something = choice is None and (has_words(chunk) if is_object else isinstance(chunk, str | list))
+        self._last_words = chunk if says_something and not has_own_type else None
         return self._read_choice(choice) if choice and self._is_of_answer(choice) else Delta()
 
     def _is_of_answer(self, choice: dict[str, Any]) -> bool:
@@ -101,7 +101,10 @@ class ChunkReader:
         return texts
 
     def _note(self, texts: Delta) -> None:
-        self._answer.has |= {name for name in ("content", "reasoning") if getattr(texts, name)}
+        if texts.content:
+            self._answer.has.add("content")
+        if texts.reasoning:
+            self._answer.has.add("reasoning")
         if self._keep_content:
             self._keep(self._content, texts.content)
 

@@ -64,8 +64,8 @@ class Answer:
     def read_usage(self, response: Mapping[str, Any]) -> None:
         """Update `usage` and `meta_usage` from a body or a chunk that carries them."""
         self.usage = member(response, "usage", dict, self.odd) or self.usage
-        meta = member(response, "meta", dict, self.odd) or {}
-        self.meta_usage = member(meta, "usage", dict, self.odd) or self.meta_usage
+        if meta := member(response, "meta", dict, self.odd):
+            self.meta_usage = member(meta, "usage", dict, self.odd) or self.meta_usage
 
     def drop_unopened_thoughts(self) -> None:
         """Leave out of the content all before a </think> whose opening tag the template has swallowed."""
@@ -103,4 +103,6 @@ def first_choice(response: Mapping[str, Any]) -> JsonObject | None:
     """The choice with the index 0, otherwise the first one, which may have any index; None if there is none."""
     choices = response.get("choices")
     objects = [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
-    return next((each for each in objects if each.get("index") == 0), objects[0] if objects else None)
+    if len(objects) < 2:  # noqa: PLR2004 -- several are rare
+        return objects[0] if objects else None
+    return next((each for each in objects if each.get("index") == 0), objects[0])
