@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
 from typing import Final, Self
 
 from qwen_cli import __version__
@@ -135,10 +136,7 @@ class Client:
     def _request(self, method: str, url: str, body: bytes | None) -> httpx.Request:
         """A new one for each attempt, since reading the body of an error shortens the time limit of its request."""
         headers = {} if body is None else {"Content-Type": "application/json"}
-        try:
-            return self._http.build_request(method, url, content=body, headers=headers)
-        except httpx.InvalidURL as error:
-            raise InvalidUsage(f"{url[:200]} is not a valid URL", advice="check --base-url") from error
+        return self._http.build_request(method, _parsed(url), content=body, headers=headers)
 
     def _refusal(self, response: httpx.Response, droppable: Collection[str]) -> QwenError:
         body = _error_body(response, self._proxy)
@@ -147,11 +145,22 @@ class Client:
         return refusal(response.status_code, response.headers, body, advice=advice, droppable=droppable)
 
     def _report(self, response: httpx.Response, seconds: float) -> None:
+        if not self._notes.verbose:
+            return
         ids = [f"{name}: {response.headers[name]}" for name in _ID_HEADERS if name in response.headers]
         self._notes.detail(", ".join([f"HTTP {response.status_code} after {seconds:.2f} s", *ids]))
 
 
 _ID_HEADERS = ("x-inference-id", "x-client-request-id")
+
+
+@cache
+def _parsed(url: str) -> httpx.URL:
+    """The same for every request; parsing it takes a twentieth of one."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidUsage(f"{url[:200]} is not a valid URL", advice="check --base-url") from error
 
 
 def _transport(endpoint: Endpoint, proxy: Proxy | None, max_connections: int) -> httpx.HTTPTransport:

@@ -80,10 +80,13 @@ class Stream(httpcore.NetworkStream):
         """Send all of it; WriteError as soon as the peer answers or hangs up, so that its answer is read."""
         if self._has_received:
             self._is_kept, self._has_received = True, False
+        if not buffer:
+            return
         view = memoryview(buffer)
-        poll = select.poll()
-        poll.register(self._connection, select.POLLIN | select.POLLOUT)
         with _mapped(httpcore.WriteTimeout, httpcore.WriteError):
+            view = view[self._send(view[:_PIECE]) :]  # which is all of most requests
+            poll = select.poll()
+            poll.register(self._connection, select.POLLIN | select.POLLOUT)
             while view:
                 events = poll.poll(None if timeout is None else timeout * 1000)
                 if not events:
