@@ -88,11 +88,11 @@ class Keyring(KeyringBackend):
 class TestKeyring:
     """With a real Secret Service."""
 
-    def test_a_piped_key_is_stored_without_its_newline_used_and_deleted(
+    def test_a_piped_key_is_stored_without_its_line_end_used_and_deleted(
         self, qwen: Program, api: ApiServer, keyring: Keyring
     ) -> None:
         env = without_environment(keyring)
-        stored = qwen("key", "set", input=f"{SECRET}\n", env=env, secret=SECRET)
+        stored = qwen("key", "set", input=f" {SECRET}\r\n", env=env, secret=SECRET)
         assert (stored.status, stored.stdout) == (0, b"")
         assert stored.message == f"stored the key …4c1d for {account(api)}"
         api.always(reply(completion("Hello.")))

@@ -25,13 +25,13 @@ def set_key(*, base_url: str = DEFAULT_BASE_URL) -> None:
 
 
 def _read_secret(question: str) -> str:
-    """What is typed at a hidden prompt, or all of standard input if that is not a terminal."""
+    """What is typed at a hidden prompt, or all of a pipe; without white space around it."""
     from qwen_cli.key.hidden_prompt import read_secret
     from qwen_cli.prompt.standard_input import standard_input
 
     if sys.stdin is not None and os.isatty(0):
         return read_secret(question)
-    return standard_input.read(Notes().note)
+    return standard_input.read(Notes().note).strip()
 
 
 def show_status(*, base_url: str = DEFAULT_BASE_URL) -> int:
