@@ -4,7 +4,6 @@ An entry is the response body as it came, in `DIR/ab/cdef….json`, named by the
 An entry is judged like any response when it is read: a damaged one counts as a miss.
 """
 
-import hashlib
 import os
 from typing import NamedTuple
 
@@ -53,6 +52,8 @@ class Cache(NamedTuple):
             raise LocalError(f"cannot write the cache in {self.folder}: {error.strerror}") from error
 
     def _path(self, url: str, body: bytes) -> str:
+        import hashlib  # brings OpenSSL, which takes longer to load than all the rest of this
+
         digest = hashlib.sha256(url.encode() + b"\n" + body).hexdigest()
         return os.path.join(self.folder, digest[:2], f"{digest[2:]}.json")
 

@@ -99,7 +99,7 @@ def test_help_needs_the_parser_only(qwen: Program, arguments: tuple[str, ...]) -
     loaded = loaded_by(qwen, *arguments)
     assert loaded.foreign <= PARSING
     assert loaded.among(NEVER) == set()
-    assert loaded.among(["socket", "ssl", "http", "email", "base64", "tempfile", "decimal"]) == set()
+    assert loaded.among(["socket", "ssl", "http", "email", "base64", "hashlib", "tempfile", "decimal"]) == set()
     assert loaded.own.isdisjoint({*HTTP, "exchange", "answer.completion", "cost.usage", "connection.certificates"})
 
 
