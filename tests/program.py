@@ -420,3 +420,17 @@ def redirected(*streams: IO[bytes]) -> Iterator[None]:
         for descriptor, copy in enumerate(saved):
             os.dup2(copy, descriptor)
             os.close(copy)
+
+
+def processes_of_session(leader: int) -> list[int]:
+    """The processes, zombies too, that still belong to the session that a run was started in."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == leader:
+                found.append(int(folder.name))
+    return found

@@ -11,7 +11,7 @@ from qwen_cli.endpoint import parse_endpoint
 from qwen_cli.request.curl import as_curl, as_json
 from tests.api_server import SILENCE, ApiServer, reply
 from tests.bodies import Json, completion
-from tests.program import KEY, Program, require_tool
+from tests.program import KEY, Program, processes_of_session, require_tool
 
 
 class TestCurl:
@@ -41,9 +41,9 @@ class TestCurl:
         require_tool("curl")
         qwen.file("command", qwen.call("ask", "--curl", "it's $HOME `id`").stdout)
         api.answer((SILENCE,))
-        with qwen.start(script=f"exec {require_tool(shell)} ./command"):
+        with qwen.start(script=f"exec {require_tool(shell)} ./command") as running:
             api.wait_for_requests()
-            lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+            lines = [Path(f"/proc/{each}/cmdline").read_bytes() for each in processes_of_session(running.pid)]
         assert api.request.headers["authorization"] == f"Bearer {KEY}"
         assert any(b"@/dev/fd/3" in line and line.startswith(b"curl") for line in lines)
         assert not any(KEY.encode() in line for line in lines)

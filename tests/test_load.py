@@ -1,11 +1,10 @@
 """Many at once and many in a row: every answer right, none lost, nothing left behind."""
 
 import sys
-from pathlib import Path
 
 from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import chunk, chunks, completion, error
-from tests.program import Program
+from tests.program import Program, processes_of_session
 
 AT_ONCE, IN_A_ROW = 16, 5
 
@@ -13,20 +12,6 @@ AT_ONCE, IN_A_ROW = 16, 5
 def echo(request: Request) -> list[Step]:
     """An answer that quotes the prompt."""
     return [0.05, *reply(completion(f"You said {request.json['messages'][-1]['content']}"))]
-
-
-def processes_of_session(leader: int) -> list[int]:
-    """The processes, zombies too, that still belong to the session that a run was started in."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == leader:
-                found.append(int(folder.name))
-    return found
 
 
 def test_many_at_once_each_get_their_answer(qwen: Program, api: ApiServer) -> None:
