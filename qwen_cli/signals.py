@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
@@ -16,6 +17,9 @@ _FATAL: Final = (
     *(signal.SIGABRT, signal.SIGIO),
 )
 """What people and limits end a process with."""
+
+_AGAIN: Final = 0.1
+"""Seconds until the signal that tells of a lost reader is sent again."""
 
 _cleanups: Final[list[Callable[[], None]]] = []
 
@@ -52,8 +56,8 @@ def held() -> Iterator[None]:
 class Reader:
     """Whoever reads standard output, watched so that its leaving is noticed while nothing is written.
 
-    `on_leaving` is called in the main thread. Only a signal can end what the main thread waits for; SIGURG has no other
-    meaning here.
+    `on_leaving` is called in the main thread, and again as long as nothing comes of it. Only a signal can end what the
+    main thread waits for; SIGURG has no other meaning here.
     """
 
     def __init__(self, descriptor: int, on_leaving: Callable[[], None]) -> None:
@@ -71,11 +75,13 @@ class Reader:
             self._is_watched = False
 
 
-def _await_lost_reader(descriptor: int) -> None:
+def _await_lost_reader(descriptor: int) -> NoReturn:
     poll = select.poll()
     poll.register(descriptor, 0)  # errors and hang-ups are reported even with an empty event mask
     poll.poll()
-    os.kill(os.getpid(), signal.SIGURG)
+    while True:  # one that comes just before the main thread begins to wait would not end that wait
+        os.kill(os.getpid(), signal.SIGURG)
+        time.sleep(_AGAIN)
 
 
 def die_of(signal_number: int) -> NoReturn:

@@ -1,6 +1,8 @@
 """A reader that goes away ends the program as the shell expects, and generation stops."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +37,23 @@ def test_a_reader_that_leaves_during_a_silence_ends_it_at_once(qwen: Program, ap
     result = qwen(*command.split(), "hi", script='{ "$@"; echo $? >&2; } | head -n 1')
     assert (len(result.text.splitlines()), result.stderr) == (1, "141\n")
     assert api.request.closed.wait(SECONDS)
+
+
+MISSING_ONE = """
+import os, time
+from qwen_cli.signals import Reader
+reading, writing = os.pipe()
+calls = []
+Reader(writing, lambda: calls.append(1))
+os.close(reading)
+while len(calls) < 2:
+    time.sleep(0.01)
+"""
+
+
+def test_a_signal_that_comes_too_early_to_end_a_wait_is_not_the_last() -> None:
+    """The first one may come between the last look at signals and the wait."""
+    subprocess.run([sys.executable, "-c", MISSING_ONE], timeout=SECONDS, check=True)
 
 
 @pytest.mark.parametrize("command", ["ask", "json", "cost"])

@@ -137,7 +137,7 @@ class Run:
 
     def reader_left(self) -> None:
         """Nobody reads the results any more."""
-        self._reader_left = time.monotonic()
+        self._reader_left = self._reader_left or time.monotonic()
 
     def _notice_reader(self) -> None:
         """Die of it, unless the last result was written when the reader left."""
