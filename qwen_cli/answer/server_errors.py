@@ -15,11 +15,14 @@ from qwen_cli.errors import (
 
 # The names of http.HTTPStatus, whose package is more than summing up saved responses needs.
 _BAD_REQUEST, UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED = range(400, 406)
-_REQUEST_TIMEOUT, _CONTENT_TOO_LARGE, _UNPROCESSABLE, _TOO_EARLY, _TOO_MANY_REQUESTS = 408, 413, 422, 425, 429
+_REQUEST_TIMEOUT, _CONTENT_TOO_LARGE, _UNPROCESSABLE, _TOO_EARLY, TOO_MANY_REQUESTS = 408, 413, 422, 425, 429
 _INTERNAL, _NOT_IMPLEMENTED, _UNAVAILABLE = 500, 501, 503
 
 NOT_THERE: Final = (_NOT_FOUND, _METHOD_NOT_ALLOWED)
 """Statuses of a URL that leads nowhere."""
+
+BUSY: Final = frozenset((TOO_MANY_REQUESTS, _UNAVAILABLE))
+"""Statuses of a service that is busy rather than broken."""
 
 _ABOUT_FIELDS: Final = (_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE, _INTERNAL, _NOT_IMPLEMENTED)
 """Statuses of servers that do not take a field of the request."""
@@ -28,7 +31,7 @@ _TOP_UP = "top up the account"
 _ADVICE: Mapping[int, str] = {
     _PAYMENT_REQUIRED: _TOP_UP,
     _CONTENT_TOO_LARGE: "send a shorter prompt or smaller images",
-    _TOO_MANY_REQUESTS: "wait, send fewer requests at once, or raise --retries",
+    TOO_MANY_REQUESTS: "wait, send fewer requests at once, or raise --retries",
 }
 
 _LIMIT_TOO_LOW = ("thinking_budget", "output limit was reached")
@@ -157,7 +160,7 @@ def _advice_for(status: int | None, words: str, advice: Mapping[int, str]) -> st
 def _class_of(status: int) -> type[QwenError]:
     if status in (UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN):
         return CredentialsError
-    if status in (_TOO_MANY_REQUESTS, _UNAVAILABLE):
+    if status in BUSY:
         return ServiceBusy
     if status in (_REQUEST_TIMEOUT, _TOO_EARLY) or status >= _INTERNAL:
         return ServiceError

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final, Self
 
 from qwen_cli import __version__
-from qwen_cli.answer.server_errors import NOT_THERE, UNAUTHORIZED, FieldRefused, refusal
+from qwen_cli.answer.server_errors import BUSY, NOT_THERE, TOO_MANY_REQUESTS, UNAUTHORIZED, FieldRefused, refusal
 from qwen_cli.connection import network_failures, retries
 from qwen_cli.connection.certificates import trust
 from qwen_cli.connection.decompression import ENCODINGS, decoded
@@ -109,7 +109,7 @@ class Client:
                 else:
                     note_parser(self._transport._pool, response.extensions["network_stream"])
                     self._report(response, time.monotonic() - started)
-                    if response.status_code not in retries.BUSY:
+                    if response.status_code not in BUSY:
                         turn.answered()
                     if response.is_success:
                         return response
@@ -118,8 +118,8 @@ class Client:
                     if is_final or response.status_code not in retries.STATUSES:
                         raise failure
                     retry_after = response.headers.get("retry-after")
-                    is_limit = response.status_code == retries.TOO_MANY_REQUESTS
-                    if response.status_code in retries.BUSY and turn.refused(failure, retry_after, is_limit=is_limit):
+                    is_limit = response.status_code == TOO_MANY_REQUESTS
+                    if response.status_code in BUSY and turn.refused(failure, retry_after, is_limit=is_limit):
                         continue
                 self.wait_before_retry(attempt, failure, retry_after)
                 attempt += 1

@@ -8,11 +8,6 @@ from qwen_cli.errors import QwenError
 STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 530)})
 """Failures that the service does not charge for."""
 
-TOO_MANY_REQUESTS: Final = 429
-
-BUSY: Final = frozenset({TOO_MANY_REQUESTS, 503})
-"""Statuses of a service that is busy rather than broken."""
-
 _MAX_RETRY_AFTER: Final = 60.0
 _FIRST_BACKOFF: Final = 0.5
 _MAX_DOUBLINGS: Final = 4
