@@ -29,6 +29,11 @@ class Request(NamedTuple):
     droppable: Sequence[str] = ()
     """The fields without which a server that refuses them may be asked once more."""
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is requested as a stream, in which form it may come or not."""
+        return bool(self.body.get("stream"))
+
 
 class Outcome(NamedTuple):
     """Every answer to a request, each of them paid for, and the verdict on the last one."""
@@ -209,11 +214,11 @@ class Service:
 
     def _read(self, reply: Reply, request: Request, watch: Watch, receipt: Receipt | None) -> tuple[Answer, bytes]:
         """The answer in a response of whichever form, and the response as it came if no stream was requested."""
-        is_stream = bool(request.body.get("stream"))
         is_format_asked = request.expectation.is_format_asked
         is_event_stream = reply.is_event_stream()
-        reader = ChunkReader(keep_content=watch.keeps_content or not is_stream, is_format_asked=is_format_asked)
-        if is_event_stream and is_stream:
+        keep_content = watch.keeps_content or not request.is_stream
+        reader = ChunkReader(keep_content=keep_content, is_format_asked=is_format_asked)
+        if is_event_stream and request.is_stream:
             return self._read_events(reply.events(reply.pieces()), reader, watch, receipt), b""
         received = bytearray()
         if receipt:
@@ -243,14 +248,13 @@ class Service:
 
     def _read_body(self, body: bytes, request: Request, watch: Watch) -> Answer:
         """The answer in a body that is JSON, also if a stream was requested."""
-        is_stream = bool(request.body.get("stream"))
-        if is_stream and body.strip():
+        if request.is_stream and body.strip():
             watch.event(body.decode(errors="replace").strip().replace("\n", " "))
         try:
             answer = read_completion(body, is_format_asked=request.expectation.is_format_asked)
         except QwenError as error:
             return Answer(failure=error)
-        if is_stream:
+        if request.is_stream:
             watch.delta(Delta(answer.content, answer.reasoning, answer.refusal))
         return answer
 

@@ -72,7 +72,6 @@ class Run:
         self._interrupted: int | None = None
         self._deadline: float | None = None
         self._reader_left: float | None = None
-        self._is_stopped = False
         self.failure: QwenError | None = None
 
     # In any thread.
@@ -103,7 +102,6 @@ class Run:
 
     def _stop(self) -> None:
         """Start nothing more; what is under way is finished."""
-        self._is_stopped = True
         self._governor.stop()
         self._workers.stop()
 
@@ -186,7 +184,7 @@ class Run:
             self._write_result(result)
 
     def _write_result(self, result: Result) -> None:
-        if self._is_stopped and not result.is_answer:
+        if self._workers.is_stopped and not result.is_answer:
             self._held += result.data
         else:
             data, self._held = self._held + result.data, b""

@@ -63,10 +63,10 @@ class Table:
         first = next(records, None)
         if first is None:
             raise LocalError("standard input is empty: a table begins with a header")
-        if not any(name.strip() for name in first.cells) and not first.flaw:
-            raise LocalError("the first line is blank: a table begins with a header")
         if first.flaw:
             raise LocalError(f"the header of the table: {first.flaw}")
+        if not any(name.strip() for name in first.cells):
+            raise LocalError("the first line is blank: a table begins with a header")
         decode_text(first.raw, "the header of the table")
         self.head = first.raw
         self.columns = [name.strip() for name in first.cells]

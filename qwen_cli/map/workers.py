@@ -29,7 +29,7 @@ class Workers(Generic[T, R]):
         self._under_way: dict[int, T] = {}
         self._running = 0
         self._unsent = 0
-        self._is_stopped = False
+        self.is_stopped = False
 
     def start(self, count: int) -> None:
         """Start them, or as many as there is memory for."""
@@ -82,8 +82,8 @@ class Workers(Generic[T, R]):
 
     def _next(self) -> tuple[int, T] | None:
         with self._reading:
-            read = None if self._is_stopped else next(self._items, None)
-            if read is not None and self._is_stopped:  # it came too late
+            read = None if self.is_stopped else next(self._items, None)
+            if read is not None and self.is_stopped:  # it came too late
                 self._unsent += 1
                 return None
             if read is not None:
@@ -92,7 +92,7 @@ class Workers(Generic[T, R]):
 
     def stop(self) -> None:
         """Start nothing more; what is under way is finished."""
-        self._is_stopped = True
+        self.is_stopped = True
         self._window.close()
 
     def count_unsent(self) -> tuple[int, bool]:
