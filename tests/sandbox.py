@@ -2,10 +2,7 @@
 
 import http.client
 import json
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from qwen_cli.request import field_limits
 
@@ -19,9 +16,6 @@ WEATHER = {
         "parameters": {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]},
     },
 }
-
-OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
-with_the_document = pytest.mark.skipif(not OPENAPI.exists(), reason="the provider's document is not in the project")
 
 
 class Answer:
@@ -90,25 +84,3 @@ def chat(base_url: str, prompt: object = "Hello there, world", **fields: object)
 def formatted(schema: object) -> dict[str, Any]:
     """The field that asks for an instance of the schema."""
     return {"response_format": {"type": "json_schema", "json_schema": {"name": "thing", "schema": schema}}}
-
-
-def as_json_schema(node: Any) -> Any:
-    """A schema of OpenAPI 3.0 as one of JSON Schema: `nullable` becomes a type."""
-    if isinstance(node, list):
-        return [as_json_schema(member) for member in node]
-    if not isinstance(node, dict):
-        return node
-    plain = {name: as_json_schema(value) for name, value in node.items() if name != "nullable"}
-    if "anyOf" in plain:
-        # An alternative that says nothing but nullable means null, not anything at all.
-        plain["anyOf"] = [part or {"type": "null"} for part in plain["anyOf"]]
-    if node.get("nullable") is True and "type" in node:
-        return {"anyOf": [plain, {"type": "null"}]}
-    return plain
-
-
-def provider_schema(part: str) -> Any:
-    """The schema of the `request` or of the `response` in the provider's own document."""
-    operation = json.loads(OPENAPI.read_text())["paths"][CHAT]["post"]
-    whole = operation["requestBody"] if part == "request" else operation["responses"]["200"]
-    return as_json_schema(whole["content"]["application/json"]["schema"])

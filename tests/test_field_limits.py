@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,39 +17,13 @@ from qwen_cli.request.body import RequestOptions
 from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import Json, chunk, chunks, completion, tool_call
 from tests.program import KEY, Program
-
-OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "api" / "chat-completions.openapi.json"
+from tests.provider import OPENAPI, provider_schema, with_the_document
 
 SENT_BY = {"stream_options": "include_usage", "stream": "stream"}
 """Fields whose option has another name; `stream` is a command, and a flag of `json`."""
 
 
-def as_json_schema(node: Any) -> Any:
-    """A schema of OpenAPI 3.0 as one of JSON Schema.
-
-    There, `nullable` adds null to the type it stands beside; an alternative that says nothing else means null alone.
-    """
-    if isinstance(node, list):
-        return [as_json_schema(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    plain = {name: as_json_schema(value) for name, value in node.items() if name != "nullable"}
-    if "anyOf" in plain:
-        plain["anyOf"] = [part or {"type": "null"} for part in plain["anyOf"]]
-    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True and "type" in plain else plain
-
-
-def provider_schema() -> Any:
-    """The schema of the request body in the provider's own document; None where that is absent."""
-    if not OPENAPI.exists():
-        return None
-    operation = json.loads(OPENAPI.read_text())["paths"]["/v1/chat/completions"]["post"]
-    return as_json_schema(operation["requestBody"]["content"]["application/json"]["schema"])
-
-
-PROVIDER_SCHEMA = provider_schema()
-
-with_the_document = pytest.mark.skipif(PROVIDER_SCHEMA is None, reason="the provider's document is not in the project")
+PROVIDER_SCHEMA: Any = provider_schema("request") if OPENAPI.exists() else None
 
 
 def violations(body: Json) -> list[str]:

@@ -84,6 +84,8 @@ def test_lines_are_printed_while_the_input_goes_on(qwen: Program, api: ApiServer
         running.write(b"y2\n")
         running.wait_for(b"y1\ny2\n")
         running.close_input()
+        result = running.finish()
+    assert (result.status, result.text) == (0, "y1\ny2\n")
 
 
 def test_a_reader_that_has_enough_ends_it(qwen: Program, api: ApiServer) -> None:

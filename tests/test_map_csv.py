@@ -169,6 +169,8 @@ def test_records_are_answered_as_they_come(qwen: Program, api: ApiServer) -> Non
         running.write(b'2",\n')
         running.wait_for(b'"1\n2",,"1\n2"\n')
         running.close_input()
+        result = running.finish()
+    assert (result.status, result.text) == (0, 'a,b,answer\n"1\n2",,"1\n2"\n')
 
 
 def test_a_column_may_have_any_name(qwen: Program, api: ApiServer) -> None:

@@ -149,23 +149,21 @@ def test_a_proxy_that_fails_is_asked_again(qwen: Program, status: int) -> None:
     assert str(status) in last
 
 
-def test_the_proxy_for_the_scheme_comes_before_the_one_for_all(qwen: Program) -> None:
-    with ApiServer() as for_https, ApiServer() as for_all:
-        for_https.answer(reply(status=403))
-        changes = {"HTTPS_PROXY": f"127.0.0.1:{for_https.port}", "ALL_PROXY": f"127.0.0.1:{for_all.port}"}
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        pytest.param("HTTPS_PROXY", "ALL_PROXY", id="the scheme's before that for all"),
+        # As with curl, which knows `http_proxy` in small letters alone.
+        pytest.param("https_proxy", "HTTPS_PROXY", id="the small name before the capitals"),
+    ],
+)
+def test_one_variable_comes_before_another(qwen: Program, winner: str, loser: str) -> None:
+    with ApiServer() as used, ApiServer() as ignored:
+        used.answer(reply(status=403))
+        changes = {winner: f"127.0.0.1:{used.port}", loser: f"127.0.0.1:{ignored.port}"}
         assert qwen.call("ask", "hi", env={**ELSEWHERE, **changes}).status == 6
-    for_https.verify()
-    assert for_all.connections == 0
-
-
-def test_the_small_name_of_a_proxys_variable_wins(qwen: Program) -> None:
-    """As with curl, which knows `http_proxy` in small letters alone."""
-    with ApiServer() as small, ApiServer() as capitals:
-        small.answer(reply(status=403))
-        changes = {"https_proxy": f"127.0.0.1:{small.port}", "HTTPS_PROXY": f"127.0.0.1:{capitals.port}"}
-        assert qwen.call("ask", "hi", env={**ELSEWHERE, **changes}).status == 6
-    small.verify()
-    assert capitals.connections == 0
+    used.verify()
+    assert ignored.connections == 0
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])

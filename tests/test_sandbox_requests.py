@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 
 from qwen_cli.sandbox.refusals import ApiError, read_request
 from qwen_cli.sandbox.server import serving
-from tests.sandbox import CHAT, PIXEL, WEATHER, chat, formatted, provider_schema, send, with_the_document
+from tests.provider import provider_schema, with_the_document
+from tests.sandbox import CHAT, PIXEL, WEATHER, chat, formatted, send
 
 
 @pytest.fixture(scope="module")
