@@ -1,6 +1,10 @@
 """Many at once and many in a row: every answer right, none lost, nothing left behind."""
 
+import gc
 import sys
+from types import GeneratorType
+
+import pytest
 
 from tests.api_server import ApiServer, Request, Step, events, reply
 from tests.bodies import chunk, chunks, completion, error
@@ -43,6 +47,20 @@ def test_nothing_is_left_for_the_garbage_collector_to_close(qwen: Program, api: 
         result = qwen(*arguments, "hi", env=watched, script=script)
         assert "ResourceWarning" not in result.stderr
         assert result.status in (0, 4, 8, 9)
+
+
+@pytest.mark.parametrize("command", ["stream", "ask"])
+def test_a_body_that_is_not_read_to_its_end_is_closed_at_once(qwen: Program, api: ApiServer, command: str) -> None:
+    """Left to the garbage collector, it would be closed in the middle of anything, deep recursion for one."""
+    gc.collect()
+    gc.disable()
+    try:
+        api.answer(events(chunks("Hello.")))  # nothing behind [DONE] is read
+        assert qwen.call(command, "hi").status == 0
+        generators = [each for each in gc.get_objects() if isinstance(each, GeneratorType) and each.gi_frame]
+        assert [each for each in generators if "ByteStream" in each.__qualname__] == []
+    finally:
+        gc.enable()
 
 
 def test_many_in_a_row_leave_nothing_behind(qwen: Program, api: ApiServer) -> None:

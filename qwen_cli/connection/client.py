@@ -1,7 +1,7 @@
 """Send requests, and retry what cost nothing."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from typing import Final, Self
@@ -80,9 +80,11 @@ class Client:
     def _open(self, method: str, url: str, body: bytes | None, droppable: Collection[str]) -> Iterator[Reply]:
         started = time.monotonic()
         response = self._send(method, url, body, droppable)
+        pieces = _body(response, self._proxy)
         try:
-            yield Reply(_body(response, self._proxy), response.headers.get("content-type", ""))
+            yield Reply(pieces, response.headers.get("content-type", ""))
         finally:
+            pieces.close()  # at once, not when the garbage collector comes by
             response.close()
             self._notes.detail(f"finished in {time.monotonic() - started:.2f} s")
 
@@ -191,7 +193,7 @@ def _transport(endpoint: Endpoint, proxy: Proxy | None, max_connections: int) ->
     return transport
 
 
-def _body(response: httpx.Response, proxy: Proxy | None) -> Iterator[bytes]:
+def _body(response: httpx.Response, proxy: Proxy | None) -> Generator[bytes]:
     """The decoded body as it arrives."""
     try:
         yield from decoded(response.iter_raw(), response.headers.get("content-encoding", ""))
