@@ -9,7 +9,7 @@ import pytest
 
 from tests.api_server import EVENT_STREAM, SILENCE, ApiServer, Request, Step, head, http_chunk, reply
 from tests.bodies import chunk, completion, event
-from tests.program import SECONDS, Program
+from tests.program import SECONDS, Program, Result
 
 
 def endless(_: Request) -> Iterator[Step]:
@@ -61,14 +61,19 @@ def test_a_reader_that_leaves_before_anything_comes_ends_it_at_once(
     qwen: Program, api: ApiServer, command: str
 ) -> None:
     api.answer((SILENCE,))
-    result = qwen(command, "hi", script='{ "$@"; echo $? >&2; } | sleep 1')
+    leave = qwen.cwd / "leave"
+    os.mkfifo(leave)
+    with qwen.start(command, "hi", script='{ "$@"; echo $? >&2; } | read _ <leave') as running:
+        api.wait_for_requests()
+        leave.write_text("\n")
+        result = running.finish()
     assert (result.stdout, result.stderr) == (b"", "141\n")
     assert api.request.closed.wait(SECONDS)
 
 
 def test_a_reader_of_help_that_leaves_is_no_traceback(qwen: Program) -> None:
-    result = qwen("ask", "--help", script='{ sleep 0.3; "$@"; echo $? >&2; } | true')
-    assert result.stderr == "141\n"
+    result = unread(qwen, "ask", "--help")
+    assert (result.status, result.stderr) == (141, "")
 
 
 def test_a_reader_that_ignores_the_signal_of_pipes_makes_no_difference(qwen: Program, api: ApiServer) -> None:
@@ -92,10 +97,15 @@ def test_a_slow_reader_with_a_pipe_that_does_not_block_gets_everything(qwen: Pro
 
 def test_a_reader_that_goes_away_ends_it_as_a_shell_expects(qwen: Program, api: ApiServer) -> None:
     api.always(reply(completion("x" * 1_000_000)))
+    result = unread(qwen, "ask", "hi")
+    assert (result.status, result.stderr) == (141, "")
+
+
+def unread(qwen: Program, *args: str) -> Result:
+    """A run whose standard output is a pipe that nobody reads."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        result = qwen("ask", "hi", stdout=writer)
+        return qwen(*args, stdout=writer)
     finally:
         os.close(writer)
-    assert (result.status, result.stderr) == (141, "")
