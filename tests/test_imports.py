@@ -73,6 +73,7 @@ NEVER = (
     *("rich", "pygments", "pydantic", "keyring", "secretstorage", "jeepney", "cryptography"),
     *("asyncio", "anyio", "sniffio", "trio", "httpx._main", "importlib.metadata", "importlib_metadata"),
     *("concurrent", "multiprocessing", "unittest", "doctest", "pdb", "sqlite3", "xml", "ctypes", "pkg_resources"),
+    "encodings.idna",
     "qwen_cli.sandbox",
 )
 """What is not needed for asking over http with the key in the environment, and has been dear at some time."""
