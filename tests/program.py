@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import chdir, contextmanager, suppress
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
@@ -26,6 +26,7 @@ import pytest
 
 from qwen_cli.__main__ import main
 from qwen_cli.connection import dialling
+from qwen_cli.output.terminal import is_terminal, screen
 from tests.api_server import ApiServer
 
 KEY = "sk-test-NEVER-PRINT-ME-7f3a91c2"
@@ -387,16 +388,29 @@ class Program:
         with self.start(*args, **options) as running:
             return running.finish(timeout=timeout)
 
-    def call(self, *args: str | Path, env: Mapping[str, str | None] = MappingProxyType({})) -> Result:
+    def call(
+        self,
+        *args: str | Path,
+        input: bytes | str = b"",  # noqa: A002 -- as of `Options`
+        env: Mapping[str, str | None] = MappingProxyType({}),
+        terminal: Collection[Stream] = (),
+    ) -> Result:
         """Run the command line within this process: the same from its arguments to its streams, but no start.
 
         For tables whose cases differ in their data alone, at a tenth of the time. What has to do with processes,
-        pipes, signals, terminals or the keyring needs the real thing.
+        pipes, signals, the keyring, or keys that are pressed, needs the real thing. The input is a file.
         """
         words = [str(arg) for arg in args]
-        with Path(os.devnull).open("rb") as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        drawing = drawn() if terminal else nullcontext((-1, None))
+        with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr, drawing as (slave, pump):
+            stdin.write(input.encode() if isinstance(input, str) else input)
+            stdin.seek(0)
+            streams = {"stdin": stdin.fileno(), "stdout": stdout.fileno(), "stderr": stderr.fileno()}
+            streams |= dict.fromkeys(terminal, slave)
             changes = patch.dict(os.environ, self.environment(None, env), clear=True)
-            with changes, chdir(self.cwd), redirected(stdin, stdout, stderr):
+            is_terminal.cache_clear()
+            screen.__init__()  # type: ignore[misc]  # as a process begins
+            with changes, chdir(self.cwd), redirected(*streams.values()), handlers_restored():
                 started = time.monotonic()
                 status = main(words)
                 seconds = time.monotonic() - started
@@ -405,21 +419,47 @@ class Program:
                     dialling._ahead.pop().connection(SECONDS).close()
             stdout.seek(0)
             stderr.seek(0)
-            return checked(Result(tuple(words), status, stdout.read(), stderr.read().decode(), b"", seconds, 0), KEY)
+            shown = stdout.read(), stderr.read().decode()
+        return checked(Result(tuple(words), status, *shown, bytes(pump.data if pump else b""), seconds, 0), KEY)
 
 
 @contextmanager
-def redirected(*streams: IO[bytes]) -> Iterator[None]:
-    """Have these files be the standard streams of this process meanwhile."""
+def drawn() -> Iterator[tuple[int, Pump]]:
+    """A pseudo-terminal of nobody's session, and what collects all that is drawn on it."""
+    master, slave = pty.openpty()
+    pump = Pump(master)
+    try:
+        yield slave, pump
+    finally:
+        os.close(slave)
+        pump.join()
+        os.close(master)
+
+
+@contextmanager
+def redirected(*descriptors: int) -> Iterator[None]:
+    """Have these be the standard streams of this process meanwhile."""
     saved = [os.dup(descriptor) for descriptor in range(3)]
     try:
-        for descriptor, stream in enumerate(streams):
-            os.dup2(stream.fileno(), descriptor)
+        for descriptor, stream in enumerate(descriptors):
+            os.dup2(stream, descriptor)
         yield
     finally:
         for descriptor, copy in enumerate(saved):
             os.dup2(copy, descriptor)
             os.close(copy)
+
+
+@contextmanager
+def handlers_restored() -> Iterator[None]:
+    """Take back what was decided about signals meanwhile."""
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 def processes_of_session(leader: int) -> list[int]:

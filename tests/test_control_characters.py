@@ -50,7 +50,7 @@ def test_on_a_terminal_nothing_is_obeyed_of(
         api.answer(events([json.dumps(each, ensure_ascii=escaped) for each in payload]))
     else:
         api.answer(reply(body=json.dumps(payload, ensure_ascii=escaped).encode()))
-    result = qwen(*command.split(), *([] if "--balance" in command else ["hi"]), terminal=["stdout"])
+    result = qwen.call(*command.split(), *([] if "--balance" in command else ["hi"]), terminal=["stdout"])
     assert obeyed(result.terminal) == []
     assert result.terminal
     assert result.status == 0
@@ -60,7 +60,7 @@ def test_on_a_terminal_nothing_is_obeyed_of(
 def test_on_a_terminal_reasoning_beside_the_answer_is_not_obeyed(qwen: Program, api: ApiServer, command: str) -> None:
     streamed = events([chunk(delta={"reasoning_content": EVERYTHING}), *chunks("x")])
     api.answer(streamed if command == "stream" else reply(completion("x", reasoning=EVERYTHING)))
-    result = qwen(command, "--show", "both", "hi", terminal=["stderr"])
+    result = qwen.call(command, "--show", "both", "hi", terminal=["stderr"])
     assert (result.status, result.text) == (0, "x\n")
     assert obeyed(result.terminal.replace(b"\x1b[2m", b"").replace(b"\x1b[0m", b"")) == []
     assert b"evil.invalid" in result.terminal
@@ -98,7 +98,7 @@ def test_on_standard_error_nothing_is_obeyed_of(
     api.always(answer)
     arguments = (*command.split(), "hi")
     calm = {"TERM": "dumb"}  # without a spinner
-    result = qwen(*arguments, terminal=["stderr"], env=calm) if terminal else qwen.call(*arguments)
+    result = qwen.call(*arguments, terminal=["stderr"] if terminal else [], env=calm)
     shown = result.terminal if terminal else result.stderr.encode()
     assert obeyed(shown) == []
     assert all(line.startswith(b"qwen-cli: ") for line in shown.splitlines())
@@ -128,7 +128,7 @@ def test_what_a_message_quotes_of_the_command_line_is_not_obeyed_either(
 @pytest.mark.parametrize("flag", ["--curl", "--dry-run"])
 def test_on_a_terminal_a_request_that_is_shown_is_not_obeyed(qwen: Program, flag: str) -> None:
     qwen.file("evil", EVERYTHING.replace("\0", ""))
-    result = qwen("ask", flag, "-f", "evil", terminal=["stdout"])
+    result = qwen.call("ask", flag, "-f", "evil", terminal=["stdout"])
     assert result.status == 0
     assert obeyed(result.terminal) == []
     assert b"evil.invalid" in result.terminal
@@ -142,11 +142,11 @@ def test_on_a_terminal_a_request_that_is_shown_is_not_obeyed(qwen: Program, flag
 def test_on_a_terminal_no_item_is_obeyed(qwen: Program, api: ApiServer, arguments: tuple[str, ...]) -> None:
     api.always(reply(completion("yes")))
     items = "line\r\n" + EVERYTHING.replace("\0", "").replace("\r", "") + "\r\n"
-    result = qwen(*arguments, input=items, terminal=["stdout"])
+    result = qwen.call(*arguments, input=items, terminal=["stdout"])
     assert result.status == 0
     assert obeyed(result.terminal) == []
     assert b"evil.invalid" in result.terminal
-    assert qwen("filter", "yes?", input=items).stdout == items.encode()
+    assert qwen.call("filter", "yes?", input=items).stdout == items.encode()
 
 
 def test_on_a_terminal_the_model_cannot_send_an_escape_sequence(qwen: Program, api: ApiServer) -> None:
@@ -176,7 +176,7 @@ def test_json_on_a_terminal_is_valid_and_nothing_in_it_is_obeyed(
     body = json.dumps(chunk(content, finish_reason="stop") if flags == ("--stream",) else completion(content))
     raw = body.encode().decode("raw_unicode_escape").replace("\x1b", "\\u001b").replace("{", "{\r\n", 1).encode()
     api.answer(stream(b"data: " + raw.replace(b"\r\n", b"") + b"\n\n") if flags == ("--stream",) else reply(body=raw))
-    result = qwen("json", *flags, "hi", terminal=TERMINAL, env={"TERM": "dumb"})
+    result = qwen.call("json", *flags, "hi", terminal=TERMINAL, env={"TERM": "dumb"})
     shown = result.terminal.decode()
     assert result.status == 0
     assert not set(shown) & {"\x1b", "\x9b", "\x7f", "\u202e"}
