@@ -391,7 +391,7 @@ class Program:
     def call(
         self,
         *args: str | Path,
-        input: bytes | str = b"",  # noqa: A002 -- as of `Options`
+        input: bytes | str | None = None,  # noqa: A002 -- as of `Options`
         env: Mapping[str, str | None] = MappingProxyType({}),
         terminal: Collection[Stream] = (),
     ) -> Result:
@@ -402,9 +402,7 @@ class Program:
         """
         words = [str(arg) for arg in args]
         drawing = drawn() if terminal else nullcontext((-1, None))
-        with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr, drawing as (slave, pump):
-            stdin.write(input.encode() if isinstance(input, str) else input)
-            stdin.seek(0)
+        with delivered(input) as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr, drawing as (slave, pump):
             streams = {"stdin": stdin.fileno(), "stdout": stdout.fileno(), "stderr": stderr.fileno()}
             streams |= dict.fromkeys(terminal, slave)
             changes = patch.dict(os.environ, self.environment(None, env), clear=True)
@@ -421,6 +419,19 @@ class Program:
             stderr.seek(0)
             shown = stdout.read(), stderr.read().decode()
         return checked(Result(tuple(words), status, *shown, bytes(pump.data if pump else b""), seconds, 0), KEY)
+
+
+@contextmanager
+def delivered(data: bytes | str | None) -> Iterator[IO[bytes]]:
+    """A file with this in it, as `<FILE` would be; /dev/null where there is nothing."""
+    if data is None:
+        with Path(os.devnull).open("rb") as nothing:
+            yield nothing
+        return
+    with TemporaryFile() as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+        file.seek(0)
+        yield file
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def test_model_names_of_the_account_report_stay_on_their_lines(qwen: Program, ap
     rows = [{"model": "fine", "spend": 1, "requests": 2}, {"model": "a\tb\nc" + EVERYTHING, "spend": 2, "requests": 1}]
     report = {"spend": 3, "requests": 3, "models": rows, "by_model": rows, "data": rows, "groups": rows}
     api.answer(*[reply(report)] * 2)
-    piped, shown = qwen.call("cost", "--period", "7d"), qwen("cost", "--period", "7d", terminal=["stdout"])
+    piped, shown = qwen.call("cost", "--period", "7d"), qwen.call("cost", "--period", "7d", terminal=["stdout"])
     assert (piped.status, shown.status) == (0, 0)
     assert obeyed(piped.stdout) == obeyed(shown.terminal) == []
     assert all(line.count("\t") == 1 for line in piped.text.splitlines())

@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_made_is_found_out_before_anything_is_sent(
     qwen: Program, api: ApiServer, command: str
 ) -> None:
     """Not even root makes one in /proc."""
-    result = qwen(command, "hi", input="x\n", env={"QWEN_CLI_CACHE": "/proc/cache"})
+    result = qwen.call(command, "hi", input="x\n", env={"QWEN_CLI_CACHE": "/proc/cache"})
     assert (result.status, result.stdout, api.requests) == (7, b"", [])
     assert result.message.startswith("cannot write the cache in /proc/cache")
 
@@ -240,28 +240,32 @@ def test_stream_offers_none(qwen: Program, api: ApiServer, folder: Path) -> None
 
 def test_map_resumes_from_the_cache_and_pays_only_for_the_rest(qwen: Program, api: ApiServer, folder: Path) -> None:
     api.always(lambda request: reply(completion(request.json["messages"][0]["content"].upper())))
-    assert qwen("map", "--cache", folder, input="one\ntwo\n").text == "ONE\nTWO\n"
-    result = qwen("map", "--cache", folder, "--json", input="two\nthree\n")
+    assert qwen.call("map", "--cache", folder, input="one\ntwo\n").text == "ONE\nTWO\n"
+    result = qwen.call("map", "--cache", folder, "--json", input="two\nthree\n")
     two, three = map(json.loads, result.text.splitlines())
     assert len(api.requests) == 3
     assert (two["content"], two["cached"], two["usd_spent"]) == ("TWO", True, 0)
     assert (three["content"], three["cached"]) == ("THREE", False)
     assert three["usd_spent"] > 0
-    assert qwen("ask", "--cache", folder, "three").text == "THREE\n"
+    assert qwen.call("ask", "--cache", folder, "three").text == "THREE\n"
     assert len(api.requests) == 3
 
 
 def test_the_usage_of_map_says_how_many_answers_were_free(qwen: Program, api: ApiServer, folder: Path) -> None:
     api.answer(*(reply(completion(word)) for word in "abc"))
-    assert qwen("map", "-P", "1", "--cache", folder, "-u", input="a\nb\n").message.endswith(" 0.00026 USD")
-    assert qwen("map", "--cache", folder, "-u", input="a\nb\nc\n").message.endswith(" 0.00013 USD; 2 from the cache")
-    assert qwen("map", "--cache", folder, "-u", input="a\nb\nc\n").message == "0 USD; 3 from the cache"
+    assert qwen.call("map", "-P", "1", "--cache", folder, "-u", input="a\nb\n").message.endswith(" 0.00026 USD")
+    assert qwen.call("map", "--cache", folder, "-u", input="a\nb\nc\n").message.endswith(
+        " 0.00013 USD; 2 from the cache"
+    )
+    assert qwen.call("map", "--cache", folder, "-u", input="a\nb\nc\n").message == "0 USD; 3 from the cache"
 
 
 def test_map_without_the_network_names_what_is_missing(qwen: Program, api: ApiServer, recorded: Path) -> None:
     """Every item that is there is answered, however many are not."""
     words = "a\nb\nc\nd\ne\nhi\n"
-    result = qwen("map", "-P", "2", "--cache", recorded, "--cache-only", input=words, env={"AIMLAPI_API_KEY": None})
+    result = qwen.call(
+        "map", "-P", "2", "--cache", recorded, "--cache-only", input=words, env={"AIMLAPI_API_KEY": None}
+    )
     assert (result.status, result.text) == (11, "\n" * 5 + "Hello.\n")
     assert len(api.requests) == 1
 

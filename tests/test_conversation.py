@@ -172,10 +172,10 @@ class TestFailure:
         qwen.file("talk.json", json.dumps(EARLIER)).chmod(0o444)
         result = qwen("ask", "--chat", "talk.json", "2?", script=WITHOUT_PRIVILEGE)
         assert (result.status, result.message) == (7, "cannot write talk.json: Permission denied")
-        assert qwen("ask", "--chat", "gone/talk.json", "2?").status == 7
-        assert qwen("ask", "--chat", "/dev/null", "2?").message.startswith("/dev/null is not a regular file")
+        assert qwen.call("ask", "--chat", "gone/talk.json", "2?").status == 7
+        assert qwen.call("ask", "--chat", "/dev/null", "2?").message.startswith("/dev/null is not a regular file")
         os.mkfifo(qwen.cwd / "pipe")  # which nobody reads: to open it would wait for ever
-        assert qwen("ask", "--chat", "pipe", "2?").message == "pipe is not a regular file"
+        assert qwen.call("ask", "--chat", "pipe", "2?").message == "pipe is not a regular file"
 
     def test_usage(self, qwen: Program) -> None:
         for arguments, reason in (

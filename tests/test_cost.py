@@ -26,7 +26,7 @@ def test_prints_the_figures_of_the_response_instead_of_the_answer(qwen: Program,
 
 def test_the_figures_are_aligned_on_a_terminal(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    shown = qwen("cost", "-q", "hi", terminal=TERMINAL).terminal.decode().splitlines()
+    shown = qwen.call("cost", "-q", "hi", terminal=TERMINAL).terminal.decode().splitlines()
     assert shown[:2] == ["prompt_tokens      11", "completion_tokens  42"]
 
 

@@ -22,7 +22,7 @@ def test_what_dry_run_shows_is_what_is_sent(qwen: Program, api: ApiServer, comma
 
 class TestDryRun:
     def test_a_terminal_gets_it_indented(self, qwen: Program) -> None:
-        shown = qwen("ask", "--dry-run", "hi", terminal=TERMINAL, env={"TERM": "dumb"}).terminal
+        shown = qwen.call("ask", "--dry-run", "hi", terminal=TERMINAL, env={"TERM": "dumb"}).terminal
         assert b'{\r\n  "model": ' in shown
 
     def test_goes_to_a_file(self, qwen: Program) -> None:

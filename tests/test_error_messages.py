@@ -80,7 +80,7 @@ def test_the_locale_changes_nothing_about_it(qwen: Program, arguments: list[str]
 )
 def test_a_wrong_variable_is_reported_in_plain_words(qwen: Program, env: Mapping[str, str]) -> None:
     no_key = {"AIMLAPI_API_KEY": None, "AIMLAPI_BASE_URL": "https://api.example/v1", "PYTHON_KEYRING_BACKEND": None}
-    result = qwen("ask", "--retries", "0", "hi", env={**no_key, **env})
+    result = qwen.call("ask", "--retries", "0", "hi", env={**no_key, **env})
     assert result.status in (2, 3, 6, 7)
     assert not INTERPRETER.search(result.message)
 

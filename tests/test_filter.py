@@ -44,31 +44,31 @@ def test_bytes_come_out_as_they_went_in(
     qwen: Program, api: ApiServer, arguments: list[str], data: bytes, printed: bytes
 ) -> None:
     api.always(says)
-    result = qwen("filter", *arguments, "Is it?", input=data)
+    result = qwen.call("filter", *arguments, "Is it?", input=data)
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout == printed
 
 
 def test_placeholders_stand_for_members_and_columns(qwen: Program, api: ApiServer) -> None:
     api.always(says)
-    assert qwen("filter", "--csv", "{a}", input="a,b\ny,n\nn,y\n").text == "a,b\ny,n\n"
-    assert qwen("filter", "--jsonl", "{a}", input='{"a":"n","b":"y"}\n{"a":"y"}\n').text == '{"a":"y"}\n'
+    assert qwen.call("filter", "--csv", "{a}", input="a,b\ny,n\nn,y\n").text == "a,b\ny,n\n"
+    assert qwen.call("filter", "--jsonl", "{a}", input='{"a":"n","b":"y"}\n{"a":"y"}\n').text == '{"a":"y"}\n'
 
 
 def test_ends_with_10_if_nothing_was_printed(qwen: Program, api: ApiServer) -> None:
     api.always(says)
-    assert (result := qwen("filter", "Is it?", input="n\nn\n")).status == 10
+    assert (result := qwen.call("filter", "Is it?", input="n\nn\n")).status == 10
     assert (result.stdout, result.stderr) == (b"", "")
-    assert qwen("filter", "Is it?", input="").status == 10
-    assert qwen("filter", "--not", "Is it?", input="y\n").status == 10
-    assert (result := qwen("filter", "--csv", "Is it?", input="a\nn\n")).status == 10
+    assert qwen.call("filter", "Is it?", input="").status == 10
+    assert qwen.call("filter", "--not", "Is it?", input="y\n").status == 10
+    assert (result := qwen.call("filter", "--csv", "Is it?", input="a\nn\n")).status == 10
     assert result.text == "a\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--not"]])
 def test_an_item_that_fails_is_not_printed_either_way(qwen: Program, api: ApiServer, arguments: list[str]) -> None:
     api.always(says)
-    result = qwen("filter", *arguments, "Is it?", input=b"y\n!\n?\n\xff\nn\n")
+    result = qwen.call("filter", *arguments, "Is it?", input=b"y\n!\n?\n\xff\nn\n")
     assert result.status == 11
     assert result.text == ("n\n" if arguments else "y\n")
     assert 'item 3: the answer is none of the choices (yes, no): "I wonder."' in result.stderr
@@ -102,16 +102,18 @@ def test_a_reader_that_has_enough_ends_it(qwen: Program, api: ApiServer) -> None
 def test_the_budget_the_cache_and_asking_again_are_those_of_map(qwen: Program, api: ApiServer) -> None:
     priced = {"meta": {"usage": {"usd_spent": 0.02}}}
     api.answer(reply(completion("hm", **priced)), reply(completion('{"choice":"yes"}', **priced)))
-    result = qwen("filter", "-P", "1", "--reask", "1", "--max-usd", "0.03", "--cache", "kept", "Is it?", input="a\nb\n")
+    result = qwen.call(
+        "filter", "-P", "1", "--reask", "1", "--max-usd", "0.03", "--cache", "kept", "Is it?", input="a\nb\n"
+    )
     assert (result.status, result.text) == (12, "a\n")
     assert result.message == "stopped at --max-usd after 0.04 USD; 1 item was not sent"
 
 
 def test_a_preview_shows_requests_but_not_by_a_variable(qwen: Program, api: ApiServer) -> None:
-    result = qwen("filter", "--dry-run", "Is it?", input="a\n")
+    result = qwen.call("filter", "--dry-run", "Is it?", input="a\n")
     assert result.status == 0
     assert '"Is it?\\n\\na"' in result.text
-    result = qwen("filter", "Is it?", input="a\n", env={"QWEN_CLI_DRY_RUN": "1"})
+    result = qwen.call("filter", "Is it?", input="a\n", env={"QWEN_CLI_DRY_RUN": "1"})
     assert (result.status, result.stdout) == (2, b"")
     assert "QWEN_CLI_DRY_RUN is set, and 'filter' answers with its status" in result.message
     assert not api.requests

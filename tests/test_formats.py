@@ -54,7 +54,7 @@ def test_it_is_requested_in_the_field_and_stated_in_words(
 ) -> None:
     content = ANSWERS[options[0]]
     api.answer(events(chunks(content)) if command == "stream" else reply(completion(content)))
-    result = qwen("map", *options, input="hi\n") if command == "map" else qwen.call(command, *options, "hi")
+    result = qwen.call("map", *options, input="hi\n") if command == "map" else qwen.call(command, *options, "hi")
     assert (result.status, result.stderr) == (0, "")
     assert systems(api.request) == [words]
     assert api.request.json["response_format"]["type"] in ("json_schema", "json_object")
@@ -100,7 +100,7 @@ def test_previews_and_estimates_show_and_count_the_words(qwen: Program, api: Api
 def test_a_conversation_does_not_keep_the_words(qwen: Program, api: ApiServer) -> None:
     api.always(reply(completion("ham")))
     for _ in range(2):
-        assert qwen("ask", "--chat", "talk.json", *CHOICES, "hi").text == "ham\n"
+        assert qwen.call("ask", "--chat", "talk.json", *CHOICES, "hi").text == "ham\n"
     kept = json.loads(qwen.files()["talk.json"])
     assert [message["role"] for message in kept] == ["user", "assistant"] * 2
     assert systems(api.requests[1]) == [WORDS[CHOICES]]
@@ -233,7 +233,7 @@ def test_stream_options_that_were_asked_for_stay(qwen: Program, api: ApiServer) 
 def test_map_remembers_what_is_refused(qwen: Program, api: ApiServer) -> None:
     """No more requests are wasted than were under way at the first refusal, and one note tells of it."""
     api.always(refusing("response_format"))
-    result = qwen("map", "-P", "4", *CHOICES, input="x\n" * 50)
+    result = qwen.call("map", "-P", "4", *CHOICES, input="x\n" * 50)
     assert (result.status, result.text) == (0, "ham\n" * 50)
     assert "without it" in result.message
     assert len(api.requests) <= 50 + 4
@@ -241,8 +241,8 @@ def test_map_remembers_what_is_refused(qwen: Program, api: ApiServer) -> None:
 
 def test_the_cache_knows_the_request_as_it_was_first_sent(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"message": "no response_format"}, status=400), reply(completion('<think>hm</think>"ham"')))
-    assert qwen("ask", "--cache", "kept", "-q", *CHOICES, "hi").text == "ham\n"
-    again = qwen("ask", "--cache", "kept", "--cache-only", *CHOICES, "hi")
+    assert qwen.call("ask", "--cache", "kept", "-q", *CHOICES, "hi").text == "ham\n"
+    again = qwen.call("ask", "--cache", "kept", "--cache-only", *CHOICES, "hi")
     assert (again.status, again.text, again.stderr) == (0, "ham\n", "")
 
 
@@ -307,7 +307,7 @@ def test_what_is_printed_is_the_json_or_the_choice_alone(
 
 def test_a_stream_with_a_format_is_held_back_until_it_is_judged(qwen: Program, api: ApiServer) -> None:
     api.answer(events(chunks("It ", "is ham.")))
-    result = qwen("stream", *CHOICES, "hi")
+    result = qwen.call("stream", *CHOICES, "hi")
     assert (result.status, result.stdout) == (9, b"")
     assert result.message == 'the answer is none of the choices (spam, ham): "It is ham."'
 
@@ -315,19 +315,19 @@ def test_a_stream_with_a_format_is_held_back_until_it_is_judged(qwen: Program, a
 def test_map_records_have_the_value(qwen: Program, api: ApiServer) -> None:
     contents = {"a": '```json\n{"n": 1}\n```', "b": '{"n": "x"}', "c": '{"n":\n 2}'}
     api.always(lambda request: reply(completion(contents[request.json["messages"][-1]["content"]])))
-    result = qwen("map", "--json", "--schema", json.dumps(SCHEMA), input="a\nb\nc\n")
+    result = qwen.call("map", "--json", "--schema", json.dumps(SCHEMA), input="a\nb\nc\n")
     values = [(record["status"], record["value"]) for record in map(json.loads, result.text.splitlines())]
     assert values == [(0, {"n": 1}), (9, {"n": "x"}), (0, {"n": 2})]
-    result = qwen("map", "--json", *CHOICES, input="a\n")
+    result = qwen.call("map", "--json", *CHOICES, input="a\n")
     assert json.loads(result.text)["value"] is None
-    result = qwen("map", "--json", input="a\n")
+    result = qwen.call("map", "--json", input="a\n")
     assert json.loads(result.text)["value"] is None
 
 
 def test_a_line_of_map_is_json_where_json_was_asked_for(qwen: Program, api: ApiServer) -> None:
     content = '{\n  "n": 1,\r\n\t"said": "a \\"b\\"\\n\\\\ c"\n}'
     api.always(reply(completion(content)))
-    result = qwen("map", "--schema", json.dumps(SCHEMA), input="a\nb\n")
+    result = qwen.call("map", "--schema", json.dumps(SCHEMA), input="a\nb\n")
     assert result.status == 0
     lines = result.text.splitlines()
     assert len(lines) == 2
@@ -336,7 +336,7 @@ def test_a_line_of_map_is_json_where_json_was_asked_for(qwen: Program, api: ApiS
 
 def test_a_choice_is_a_text_however_it_was_asked_for(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion(json.dumps({"choice": "C:\\temp"}))))
-    assert qwen("map", "--choice", "C:\\temp", "--choice", "D:", input="a\n").text == "C:\\\\temp\n"
+    assert qwen.call("map", "--choice", "C:\\temp", "--choice", "D:", input="a\n").text == "C:\\\\temp\n"
 
 
 # --schema
@@ -379,5 +379,5 @@ def test_a_schema_that_constrains_nothing_gets_a_note(qwen: Program, api: ApiSer
 
 def test_a_schema_from_standard_input_is_read_first(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion('{"n": 1}')))
-    assert qwen("ask", "--schema", "@-", "hi", input=json.dumps(SCHEMA)).text == '{"n": 1}\n'
-    assert qwen("ask", "--schema", "@-", "hi", input="[]").status == 2
+    assert qwen.call("ask", "--schema", "@-", "hi", input=json.dumps(SCHEMA)).text == '{"n": 1}\n'
+    assert qwen.call("ask", "--schema", "@-", "hi", input="[]").status == 2

@@ -97,7 +97,7 @@ def test_a_refusal_that_comes_before_the_prompt_is_read(qwen: Program, api: ApiS
     """A server that answers 413 and hangs up has its answer reported, or is a clear failure of the network."""
     api.reads_bodies = False
     api.answer((*reply(error(413, "Too large"), status=413), 0.3, ending))
-    result = qwen("ask", "--retries", "0", input=LARGE)
+    result = qwen.call("ask", "--retries", "0", input=LARGE)
     assert (result.status, result.stdout) in ((4, b""), (6, b""))
     assert "413" in result.message or "cut" in result.message
 
@@ -106,7 +106,7 @@ def test_an_early_refusal_is_reported_while_the_connection_stands(qwen: Program,
     """A server that answers in the middle of the upload, and reads no more, is heard at once."""
     api.reads_bodies = False
     api.answer((*reply(error(413, "Too large"), status=413), DEAF))
-    result = qwen("ask", input=LARGE)
+    result = qwen.call("ask", input=LARGE)
     assert (result.status, result.stdout) == (4, b"")
     assert "413" in result.message
 
@@ -161,5 +161,5 @@ def test_bytes_behind_a_response_are_not_the_beginning_of_the_next_one(qwen: Pro
     (first,) = reply(completion("Hello."))
     assert isinstance(first, bytes)
     api.answer((first + smuggled,), reply(completion("Hello.")))
-    result = qwen("map", "-P", "1", input="a\nb\n")
+    result = qwen.call("map", "-P", "1", input="a\nb\n")
     assert (result.status, result.text, api.connections) == (0, "Hello.\nHello.\n", 2)

@@ -90,5 +90,5 @@ def test_standard_input_is_one_image_or_nothing_else(qwen: Program, other: tuple
 
 
 def test_standard_input_that_is_no_image_ends_with_7(qwen: Program) -> None:
-    result = qwen("ask", "-i", "-", "hi", input="words")
+    result = qwen.call("ask", "-i", "-", "hi", input="words")
     assert (result.status, result.message) == (7, "standard input is not a JPEG, PNG, GIF or WEBP image")

@@ -64,7 +64,7 @@ class TestNoText:
         assert "--file" in refused(qwen, 2, "-f", "", "hi")
 
     def test_a_device_without_end_stops_at_the_limit(self, qwen: Program) -> None:
-        result = qwen("ask", "-i", "/dev/zero", "hi")
+        result = qwen.call("ask", "-i", "/dev/zero", "hi")
         assert result.status == 7
         assert "larger than 64 MiB" in result.message
 
@@ -77,6 +77,6 @@ NO_TEXT = os.fsdecode(b"caf\xe9")
 def test_a_file_may_have_any_name(qwen: Program, locale: str) -> None:
     qwen.file(NO_TEXT, json.dumps(completion("Hello.")))
     env = {"LANG": locale}
-    assert qwen("cost", "--saved", NO_TEXT, env=env).status == 0
-    assert qwen("ask", "--dry-run", "-f", NO_TEXT, "-o", f"{NO_TEXT}.json", "hi", env=env).status == 0
+    assert qwen.call("cost", "--saved", NO_TEXT, env=env).status == 0
+    assert qwen.call("ask", "--dry-run", "-f", NO_TEXT, "-o", f"{NO_TEXT}.json", "hi", env=env).status == 0
     assert f"{NO_TEXT}.json" in qwen.files()

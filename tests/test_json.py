@@ -34,7 +34,7 @@ ODD_BODY = (
 )
 def test_the_body_arrives_byte_for_byte_with_one_newline_at_its_end(qwen: Program, api: ApiServer, body: bytes) -> None:
     api.answer(reply(body=body, headers={"content-type": "application/json"}))
-    result = qwen("json", "hi")
+    result = qwen.call("json", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert result.stdout == body.rstrip() + b"\n"
     assert api.request.json["stream"] is False
@@ -78,17 +78,17 @@ def test_pretty_indents_and_leaves_text_readable(qwen: Program, api: ApiServer) 
 
 def test_a_terminal_gets_it_indented_by_default(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply(completion("Hello."))] * 3)
-    indented = qwen("json", "-q", "hi", terminal=TERMINAL)
+    indented = qwen.call("json", "-q", "hi", terminal=TERMINAL)
     assert b'\r\n      "message": {\r\n' in indented.terminal
     for options, term in ((["--no-pretty"], "xterm"), ([], "dumb")):
-        passed = qwen("json", "-q", *options, "hi", terminal=TERMINAL, env={"TERM": term})
+        passed = qwen.call("json", "-q", *options, "hi", terminal=TERMINAL, env={"TERM": term})
         assert passed.terminal == json.dumps(completion("Hello.")).encode() + b"\r\n"
 
 
 def test_stream_prints_one_chunk_per_line_as_it_was_sent(qwen: Program, api: ApiServer) -> None:
     sent = chunks("Hel", "lo.", reasoning=["Hm"])
     api.answer(events(sent))
-    result = qwen("json", "--stream", "hi")
+    result = qwen.call("json", "--stream", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert result.text == "".join(f"{json.dumps(payload)}\n" for payload in sent)
     assert api.request.json["stream"] is True

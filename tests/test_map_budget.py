@@ -26,21 +26,21 @@ class TestBudget:
 
         api.always(answer)
         options = ("--max-usd", "2", "--reask", "1", "--response-format", "json_object", "-u")
-        result = qwen("map", "-P", "1", *options, input="a\nb\nc\nd\n")
+        result = qwen.call("map", "-P", "1", *options, input="a\nb\nc\nd\n")
         assert result.status == 12
         assert len(api.requests) == 4
         assert "2 USD" in result.stderr
 
     def test_cannot_be_kept_without_prices(self, qwen: Program, api: ApiServer) -> None:
         api.always(lambda request: reply(completion(asked(request), meta=None)))
-        result = qwen("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
+        result = qwen.call("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
         assert (result.status, result.text) == (12, "a\n")
         assert "--max-usd cannot be kept" in result.message
         assert "2 items were not sent" in result.message
 
     def test_goes_by_the_cost_of_other_servers(self, qwen: Program, api: ApiServer) -> None:
         api.always(lambda request: reply(completion(asked(request), meta=None, usage={"cost": 1})))
-        result = qwen("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
+        result = qwen.call("map", "-P", "1", "--max-usd", "2", input="a\nb\nc\n")
         assert (result.status, result.text) == (12, "a\nb\n")
 
     def test_is_kept_while_nobody_reads(self, qwen: Program, api: ApiServer) -> None:

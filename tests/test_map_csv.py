@@ -47,14 +47,14 @@ def test_the_table_is_printed_as_it_came_with_the_answers_in_a_column(qwen: Prog
 
 def test_a_byte_order_mark_is_dropped_and_line_ends_are_kept(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "--csv", "{id}", input=b'\xef\xbb\xbf"id",x\r\n1,\r\n2,b')
+    result = qwen.call("map", "--csv", "{id}", input=b'\xef\xbb\xbf"id",x\r\n1,\r\n2,b')
     assert result.stdout == b'"id",x,answer\r\n1,,1\r\n2,b,2\r\n'
 
 
 def test_a_schema_makes_a_column_for_each_property(qwen: Program, api: ApiServer) -> None:
     answers = {"a": '{"kind": "x, y", "urgent": true, "tags": ["é", 1]}', "b": '{"kind": "z"}', "c": "no JSON"}
     api.always(lambda request: reply(completion(answers[asked(request)])))
-    result = qwen("map", "--csv", "--schema", SCHEMA, "{id}", input="id\na\nb\nc\n")
+    result = qwen.call("map", "--csv", "--schema", SCHEMA, "{id}", input="id\na\nb\nc\n")
     assert result.status == 11
     assert "item 3: the answer is not JSON" in result.stderr
     assert table(result.text) == [
@@ -67,20 +67,20 @@ def test_a_schema_makes_a_column_for_each_property(qwen: Program, api: ApiServer
 
 def test_a_choice_goes_into_the_column_answer(qwen: Program, api: ApiServer) -> None:
     api.always(reply(completion('{"choice":"spam"}')))
-    result = qwen("map", "--csv", "--choice", "spam", "--choice", "ham", "{id}", input="id\n1\n")
+    result = qwen.call("map", "--csv", "--choice", "spam", "--choice", "ham", "{id}", input="id\n1\n")
     assert result.text == "id,answer\n1,spam\n"
 
 
 def test_the_whole_record_is_asked_about_as_json(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert table(qwen("map", "--csv", "Is {} new?", input="id,name,\n1,Ann,x\n").stdout)[1][3] == (
+    assert table(qwen.call("map", "--csv", "Is {} new?", input="id,name,\n1,Ann,x\n").stdout)[1][3] == (
         'Is {"id":"1","name":"Ann"} new?'
     )
 
 
 def test_without_a_placeholder_the_record_comes_last(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "--csv", "--json", "Classify:", input="id,name,\n1,Ann,x\n")
+    result = qwen.call("map", "--csv", "--json", "Classify:", input="id,name,\n1,Ann,x\n")
     assert asked(api.requests[0]) == 'Classify:\n\n{"id":"1","name":"Ann"}'
     assert json.loads(result.text)["input"] == {"id": "1", "name": "Ann"}
 
@@ -105,7 +105,7 @@ def test_without_a_placeholder_the_record_comes_last(qwen: Program, api: ApiServ
 def test_what_cannot_be_a_table_is_reported_before_anything_is_sent(
     qwen: Program, api: ApiServer, lines: str | bytes, arguments: list[str], status: int, message: str
 ) -> None:
-    result = qwen("map", "--csv", *arguments, input=lines)
+    result = qwen.call("map", "--csv", *arguments, input=lines)
     assert (result.status, result.stdout) == (status, b"")
     assert result.message.startswith(message)
     assert not api.requests
@@ -115,7 +115,7 @@ def test_a_flawed_record_fails_alone_and_names_its_line(qwen: Program, api: ApiS
     """Its cells are there as they were, so that the table can be mended and run again."""
     api.always(echo)
     lines = b'id,body\n1,"a\nb"\n2\n3,x,y\n4,"z" z\n5,\xff\n6,ok\n'
-    result = qwen("map", "--csv", "{body}", input=lines)
+    result = qwen.call("map", "--csv", "{body}", input=lines)
     assert result.status == 11
     assert result.stderr.splitlines()[:-1] == [
         "qwen-cli: item 2: its number of values is 1, and of columns 2 (line 4)",
@@ -130,14 +130,14 @@ def test_a_flawed_record_fails_alone_and_names_its_line(qwen: Program, api: ApiS
 
 def test_blank_records_are_not_sent(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "--csv", "{b}", input="a,b\n, \n\n1,2\n")
+    result = qwen.call("map", "--csv", "{b}", input="a,b\n, \n\n1,2\n")
     assert (result.status, result.text) == (0, "a,b,answer\n, ,\n\n1,2,2\n")
     assert len(api.requests) == 1
 
 
 def test_each_answer_can_go_into_a_file_named_by_a_column(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "--csv", "-o", "{id}.txt", "{body}", input="id,body\na,1\n../b,2\n")
+    result = qwen.call("map", "--csv", "-o", "{id}.txt", "{body}", input="id,body\na,1\n../b,2\n")
     assert (result.status, result.stdout) == (11, b"")
     assert "its id cannot be a part of a file's name: '../b'" in result.stderr
     assert qwen.files()["a.txt"] == b"1\n"
@@ -175,7 +175,7 @@ def test_records_are_answered_as_they_come(qwen: Program, api: ApiServer) -> Non
 
 def test_a_column_may_have_any_name(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "--csv", 'Is {# of items} {$} in {"a": 1} { }?', input="# of items,$\n3,x\n")
+    result = qwen.call("map", "--csv", 'Is {# of items} {$} in {"a": 1} { }?', input="# of items,$\n3,x\n")
     assert table(result.stdout)[1] == ["3", "x", 'Is 3 x in {"a": 1} { }?']
 
 

@@ -29,18 +29,18 @@ def test_an_item_can_be_the_name_of_a_file_that_is_read_and_of_one_that_is_writt
 def test_a_failing_item_leaves_its_file_as_it_was(qwen: Program, api: ApiServer) -> None:
     api.always(reply(error(400), status=400))
     qwen.file("x.out", "old")
-    assert qwen("map", "-o", "{}.out", "{}", input="x\n").status == 11
+    assert qwen.call("map", "-o", "{}.out", "{}", input="x\n").status == 11
     assert qwen.files() == {"x.out": b"old"}
 
 
 def test_one_file_for_all_answers_is_refused(qwen: Program) -> None:
-    result = qwen("map", "-o", "answers", "{}", input="x\n")
+    result = qwen.call("map", "-o", "answers", "{}", input="x\n")
     assert result.status == 2
     assert "-o needs {}" in result.message
 
 
 def test_a_preview_goes_where_the_answer_would(qwen: Program) -> None:
-    result = qwen("map", "--dry-run", "--json", "-o", "{}.json", "Say {}", input="a\n")
+    result = qwen.call("map", "--dry-run", "--json", "-o", "{}.json", "Say {}", input="a\n")
     assert (result.text, result.status) == ("", 0)
     assert json.loads(qwen.files()["a.json"])["messages"][0]["content"] == "Say a"
 
@@ -50,7 +50,7 @@ def test_a_member_does_not_lead_to_another_folder(qwen: Program, api: ApiServer,
     api.always(echo)
     (qwen.cwd / "a").mkdir()
     objects = "".join(f"{json.dumps({'name': each})}\n" for each in (name, "fine"))
-    result = qwen("map", "--jsonl", "-o", "{name}", "Who is {name}?", input=objects)
+    result = qwen.call("map", "--jsonl", "-o", "{name}", "Who is {name}?", input=objects)
     assert result.status == 11
     assert f"item 1: its name cannot be a part of a file's name: {name!r}" in result.stderr
     assert [asked(request) for request in api.requests] == ["Who is fine?"]
@@ -59,14 +59,14 @@ def test_a_member_does_not_lead_to_another_folder(qwen: Program, api: ApiServer,
 
 def test_an_item_that_failed_leaves_its_file_to_another(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(error(400), status=400), reply(completion("new")))
-    assert qwen("map", "-P", "1", "-o", "{}", input="x\nx\n").status == 11
+    assert qwen.call("map", "-P", "1", "-o", "{}", input="x\nx\n").status == 11
     assert qwen.files() == {"x": b"new\n"}
 
 
 def test_two_items_with_one_file_are_noticed_before_the_second_is_sent(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     (qwen.cwd / "link.txt").symlink_to("a.txt")
-    result = qwen("map", "-P", "1", "-o", "{}.txt", "{}", input="a\n./a\na\nlink\nb\n")
+    result = qwen.call("map", "-P", "1", "-o", "{}.txt", "{}", input="a\n./a\na\nlink\nb\n")
     assert (result.status, result.stdout) == (11, b"")
     assert len(api.requests) == 2
     for number, name in ((2, "./a"), (3, "a"), (4, "link")):
@@ -82,6 +82,6 @@ def test_an_answer_whose_file_cannot_be_written_is_printed(qwen: Program, api: A
 
     (qwen.cwd / "out").mkdir()
     api.always(answer)
-    result = qwen("map", "-P", "1", "-o", "out/{}", "Say {}", input="a\n")
+    result = qwen.call("map", "-P", "1", "-o", "out/{}", "Say {}", input="a\n")
     assert (result.status, result.text) == (11, "Say a\n")
     assert "item 1: cannot write out/a: No such file or directory" in result.stderr

@@ -25,20 +25,20 @@ NESTED = "[" * 300 + "]" * 300
 )
 def test_the_item_stands_where_the_braces_are(qwen: Program, api: ApiServer, arguments: list[str], sent: str) -> None:
     api.always(echo)
-    assert qwen("map", *arguments, input="x\n").status == 0
+    assert qwen.call("map", *arguments, input="x\n").status == 0
     assert asked(api.request) == sent
 
 
 def test_an_item_is_text_and_nothing_else(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     items = ["--help", "-", "-n", "{}", "{name}", "@file", "a  b", " x ", "\\0"]
-    assert qwen("map", "<{}>", input="".join(f"{item}\n" for item in items)).status == 0
+    assert qwen.call("map", "<{}>", input="".join(f"{item}\n" for item in items)).status == 0
     assert prompts(api) == sorted(f"<{item}>" for item in items)
 
 
 @pytest.mark.parametrize("words", [["-"], ["-f", "-"], ["--messages", "@-"]], ids=" ".join)
 def test_standard_input_is_for_the_items(qwen: Program, words: list[str]) -> None:
-    result = qwen("map", *words, input="x\n")
+    result = qwen.call("map", *words, input="x\n")
     assert result.status == 2
     assert "cannot both read standard input" in result.message
 
@@ -49,24 +49,26 @@ def prompts(api: ApiServer) -> list[str]:
 
 def test_a_blank_item_is_not_sent_and_its_line_is_empty(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    result = qwen("map", "Say {}", input="a\n\n  \nb\n")
+    result = qwen.call("map", "Say {}", input="a\n\n  \nb\n")
     assert (result.text, result.status) == ("Say a\n\n\nSay b\n", 0)
     assert prompts(api) == ["Say a", "Say b"]
-    first, blank, _, _ = records(qwen("map", "--json", "{}", input="a\n\n  \nb\n").text)
+    first, blank, _, _ = records(qwen.call("map", "--json", "{}", input="a\n\n  \nb\n").text)
     assert (first["status"], first["content"], blank["status"], blank["content"]) == (0, "a", 0, None)
 
 
 def test_members_of_an_object_stand_for_their_names(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     lines = '{"name": "Ann", "First name": "x{name}", "n": [1, "é"]}\n'
-    assert qwen("map", "--jsonl", "{name}/{First name}/{n}/{ x }/{}", input=lines).text == (
+    assert qwen.call("map", "--jsonl", "{name}/{First name}/{n}/{ x }/{}", input=lines).text == (
         'Ann/x{name}/[1,"é"]/{ x }/' + lines
     )
 
 
 def test_a_name_with_a_space_needs_no_quotes(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "--jsonl", "Hello", "{First", "name}", input='{"First name": "Ann"}\n').text == "Hello Ann\n"
+    assert (
+        qwen.call("map", "--jsonl", "Hello", "{First", "name}", input='{"First name": "Ann"}\n').text == "Hello Ann\n"
+    )
 
 
 def test_an_object_without_a_placeholder_is_asked_as_it_says(qwen: Program, api: ApiServer) -> None:
@@ -77,7 +79,7 @@ def test_an_object_without_a_placeholder_is_asked_as_it_says(qwen: Program, api:
         {"messages": [*messages, {"role": "user", "content": "M"}]},
         {"prompt": "Q"} | {"messages": messages},
     ]
-    result = qwen("map", "--jsonl", "-P", "1", input="".join(f"{json.dumps(each)}\n" for each in objects))
+    result = qwen.call("map", "--jsonl", "-P", "1", input="".join(f"{json.dumps(each)}\n" for each in objects))
     assert result.text == "P\nM\nQ\n"
     assert [len(request.json["messages"]) for request in api.requests] == [1, 3, 3]
 
@@ -85,7 +87,7 @@ def test_an_object_without_a_placeholder_is_asked_as_it_says(qwen: Program, api:
 def test_what_cannot_be_understood_fails_alone(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     lines = b'{"a": "1"}\n{"b": 2}\n[1]\nnot json\n{"a": "\xff"}\n{"a": "6"}\n'
-    result = qwen("map", "--jsonl", "-P", "1", "{a}", input=lines)
+    result = qwen.call("map", "--jsonl", "-P", "1", "{a}", input=lines)
     assert (result.text, result.status) == ("1\n\n\n\n\n6\n", 11)
     for message in (
         "item 2: it has no member 'a'",
@@ -134,8 +136,8 @@ def test_an_answer_that_no_validator_survives_fails_alone(qwen: Program, api: Ap
 
 def test_without_a_placeholder_or_a_prompt_the_object_is_asked_about(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "--jsonl", input='{"a": 1}\r\n').text == '{"a": 1}\n'
-    assert qwen("map", "--jsonl", "Describe:", input='{"a": 1}\n').text == 'Describe:\\n\\n{"a": 1}\n'
+    assert qwen.call("map", "--jsonl", input='{"a": 1}\r\n').text == '{"a": 1}\n'
+    assert qwen.call("map", "--jsonl", "Describe:", input='{"a": 1}\n').text == 'Describe:\\n\\n{"a": 1}\n'
 
 
 def test_doubled_braces_are_braces(qwen: Program, api: ApiServer) -> None:
@@ -149,16 +151,16 @@ def test_doubled_braces_are_braces(qwen: Program, api: ApiServer) -> None:
 
 def test_a_carriage_return_ends_a_line_but_no_nul_ended_item(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "<{}>", input="a\r\nb\rc\r\nd\r").text == "<a>\n<b\\rc>\n<d>\n"
-    assert qwen("map", "-0", "<{}>", input="a\r\n\0b\n\0").stdout == b"<a\r\n>\0<b\n>\0"
+    assert qwen.call("map", "<{}>", input="a\r\nb\rc\r\nd\r").text == "<a>\n<b\\rc>\n<d>\n"
+    assert qwen.call("map", "-0", "<{}>", input="a\r\n\0b\n\0").stdout == b"<a\r\n>\0<b\n>\0"
 
 
 def test_an_answer_with_a_nul_fails_where_nul_ends_answers(qwen: Program, api: ApiServer) -> None:
     api.always(lambda request: reply(completion("x\0y" if asked(request) == "a" else "z")))
-    result = qwen("map", "-0", input="a\0b\0")
+    result = qwen.call("map", "-0", input="a\0b\0")
     assert (result.status, result.stdout) == (11, b"\0z\0")
     assert "item 1: the answer contains a NUL, which would end it" in result.stderr
-    assert qwen("map", input="a\n").stdout == b"x\0y\n"
+    assert qwen.call("map", input="a\n").stdout == b"x\0y\n"
 
 
 # Files of answers

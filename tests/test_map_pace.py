@@ -206,7 +206,7 @@ def test_an_item_that_is_refused_while_others_are_answered_is_given_up_alone(qwe
         return reply(error(503), status=503) if asked(request) == "bad" else echo(request)
 
     api.always(answer)
-    result = qwen("map", "-P", "4", input="bad\n" + "x\n" * 400)
+    result = qwen.call("map", "-P", "4", input="bad\n" + "x\n" * 400)
     assert (result.status, result.text) == (11, "\n" + "x\n" * 400)
     assert "item 1: HTTP 503" in result.stderr
     assert "1 of 401 items failed: 1 with status 5" in result.stderr

@@ -54,7 +54,7 @@ def test_a_record_is_json_whatever_numbers_a_server_sends(qwen: Program, api: Ap
     sys.set_int_max_str_digits(5000)
     api.answer(reply(body))
     sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
-    result = qwen("map", "--json", "--response-format", "json_object", input="JSON!\n")
+    result = qwen.call("map", "--json", "--response-format", "json_object", input="JSON!\n")
     record = json.loads(result.text, parse_constant=pytest.fail)
     assert record["usage"] == {"nan": None, "deep": [None], "large": None}
     assert (record["status"], record["content"], record["value"]) == (0, '{"n": 1e999}', {"n": None})
@@ -62,7 +62,7 @@ def test_a_record_is_json_whatever_numbers_a_server_sends(qwen: Program, api: Ap
 
 def test_a_failure_among_records_has_its_record(qwen: Program, api: ApiServer) -> None:
     api.always(lambda request: reply(error(400), status=400) if asked(request) == "b" else echo(request))
-    found = records(qwen("map", "--json", input="a\nb\nc\n").text)
+    found = records(qwen.call("map", "--json", input="a\nb\nc\n").text)
     assert [(record["index"], record["status"], record["content"]) for record in found] == [
         (1, 0, "a"),
         (2, 4, None),

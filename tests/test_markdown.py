@@ -196,7 +196,7 @@ def test_a_pipe_and_a_file_get_the_bytes_as_they_are(qwen: Program, api: ApiServ
 
 def test_a_pipe_can_be_rendered_for_a_pager(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion(ANSWER)))
-    assert qwen("ask", "--pretty", "hi").text == "\x1b[1;4mTitle\x1b[0m\n\nSome \x1b[1mbold\x1b[0m text.\n"
+    assert qwen.call("ask", "--pretty", "hi").text == "\x1b[1;4mTitle\x1b[0m\n\nSome \x1b[1mbold\x1b[0m text.\n"
 
 
 @pytest.mark.parametrize("arguments", [["-x"], ["--schema", "{}"], ["--choice", "a", "--choice", "*a*"]])
@@ -208,7 +208,7 @@ def test_what_is_selected_from_an_answer_is_not_rendered(qwen: Program, api: Api
 
 def test_an_incomplete_answer_is_rendered_too(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("# Half", finish_reason="length")))
-    result = qwen("ask", "hi", terminal=["stdout"])
+    result = qwen.call("ask", "hi", terminal=["stdout"])
     assert (result.status, result.terminal) == (8, b"\x1b[1;4mHalf\x1b[0m\r\n")
 
 

@@ -48,7 +48,7 @@ def test_words_select_ids_that_contain_all_of_them(
 
 def test_columns_and_a_heading_on_a_terminal(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"data": [*MODELS, {"id": "evil\x1b[2J\nname"}]}))
-    result = qwen("models", terminal=["stdout"])
+    result = qwen.call("models", terminal=["stdout"])
     assert result.terminal.decode().splitlines() == [
         "MODEL             USD/M IN  USD/M OUT  CONTEXT",
         "alpha-local              -          -     4096",
@@ -60,7 +60,7 @@ def test_columns_and_a_heading_on_a_terminal(qwen: Program, api: ApiServer) -> N
 
 def test_a_note_follows_nothing_without_a_blank_line(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"data": MODELS}))
-    result = qwen("models", "zebra", terminal=["stdout", "stderr"])
+    result = qwen.call("models", "zebra", terminal=["stdout", "stderr"])
     assert [*filter(None, lines_of(result.terminal)), ""] == lines_of(result.terminal)
     assert "no model of the server contains zebra" in lines_of(result.terminal)[0]
 
@@ -68,7 +68,7 @@ def test_a_note_follows_nothing_without_a_blank_line(qwen: Program, api: ApiServ
 def test_json_is_the_list_as_it_came(qwen: Program, api: ApiServer) -> None:
     body = b'{ "data": [ {"id": "b"}, {"id": "a", "extra": 1.0} ] }\n\n'
     api.answer(reply(body=body))
-    assert qwen("models", "--json").stdout == body.rstrip() + b"\n"
+    assert qwen.call("models", "--json").stdout == body.rstrip() + b"\n"
 
 
 def test_json_takes_no_words(qwen: Program) -> None:
@@ -102,12 +102,12 @@ def test_prices_may_stand_for_one_token_each_or_not_be_prices(
 def test_a_server_without_models_has_no_lines(qwen: Program, api: ApiServer) -> None:
     api.answer(*[reply({"data": []})] * 2)
     assert qwen.call("models").stdout == b""
-    assert qwen("models", terminal=["stdout"]).terminal == b""
+    assert qwen.call("models", terminal=["stdout"]).terminal == b""
 
 
 def test_the_key_is_sent_where_the_server_wants_it(qwen: Program, api: ApiServer) -> None:
     api.answer(reply({"message": "who are you?"}, status=401), reply({"data": [{"id": "a"}]}))
-    assert qwen("models").text == "a\t-\t-\t-\n"
+    assert qwen.call("models").text == "a\t-\t-\t-\n"
     assert ["authorization" in request.headers for request in api.requests] == [False, True]
 
 

@@ -32,7 +32,7 @@ def test_a_stream_that_nobody_asked_for_is_printed_and_kept_by_every_command(qwe
 def test_a_long_one_ends_with_one_newline(qwen: Program, api: ApiServer) -> None:
     body = b"".join(event(each) for each in [*chunks(*["long "] * 200), "[DONE]"])
     api.answer(unasked(body))
-    assert qwen("json", "hi").stdout == body.rstrip() + b"\n"
+    assert qwen.call("json", "hi").stdout == body.rstrip() + b"\n"
 
 
 def test_one_that_ends_with_an_error_is_printed_too(qwen: Program, api: ApiServer) -> None:
@@ -96,8 +96,8 @@ def test_an_event_that_tells_of_success_is_no_error(qwen: Program, api: ApiServe
 def test_what_a_filter_says_of_the_prompt_is_no_response(qwen: Program, api: ApiServer) -> None:
     first = {"id": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
     api.answer(events([first, *chunks("Hi")]))
-    assert qwen("stream", "--save", "raw", "hi").text == "Hi\n"
-    assert qwen("cost", "--saved", "raw").text.startswith("responses\t1\n")
+    assert qwen.call("stream", "--save", "raw", "hi").text == "Hi\n"
+    assert qwen.call("cost", "--saved", "raw").text.startswith("responses\t1\n")
 
 
 WORDS: list[tuple[str, int, Json, int, str]] = [
@@ -139,7 +139,7 @@ def test_one_prompt_that_is_moderated_does_not_stop_a_run(qwen: Program, api: Ap
         return reply(flagged, status=403) if is_bad else reply(completion("ok"))
 
     api.always(answer)
-    result = qwen("map", "-P", "1", input="a\nbad\nb\n")
+    result = qwen.call("map", "-P", "1", input="a\nbad\nb\n")
     assert (result.status, result.text) == (11, "ok\n\nok\n")
 
 

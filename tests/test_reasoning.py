@@ -79,7 +79,7 @@ class TestReasoningOnTheTerminal:
         self, qwen: Program, api: ApiServer, env: dict[str, str | None], dim: bool
     ) -> None:
         api.answer(reply(completion("Hello.", reasoning="Hm.")))
-        shown = qwen("ask", "--show", "both", "-q", "hi", terminal=TERMINAL, env=env).terminal
+        shown = qwen.call("ask", "--show", "both", "-q", "hi", terminal=TERMINAL, env=env).terminal
         assert shown == (b"\x1b[2mHm.\x1b[0m\r\nHello.\r\n" if dim else b"Hm.\r\nHello.\r\n")
 
 

@@ -151,7 +151,7 @@ def test_a_quotation_that_ends_within_the_key_does_not_show_its_beginning(qwen: 
     long = "x" * 60
     api.answer(reply(body=f"{long} {KEY}".encode()), reply(body=f"{long} {KEY}".encode()))
     assert f"{long} [key]" in qwen.call("ask", "hi").message
-    assert f"{long} [key]" in qwen("map", "--json", input="a\n").text
+    assert f"{long} [key]" in qwen.call("map", "--json", input="a\n").text
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_no_json_holds_a_key_that_json_escapes(qwen: Program, api: ApiServer, ar
 def test_a_record_of_map_holds_no_key(qwen: Program, api: ApiServer) -> None:
     """Neither in the error nor in what the server has made of it."""
     api.answer(reply(error(400, f"bad {KEY}"), status=400), reply(completion(f"Your key is {KEY}.")))
-    result = qwen("map", "-P", "1", "--json", input="a\nb\n")
+    result = qwen.call("map", "-P", "1", "--json", input="a\nb\n")
     failed, answered = records(result.text)
     assert "bad [key]" in failed["error"]
     assert answered["content"] == "Your key is [key]."

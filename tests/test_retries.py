@@ -277,7 +277,7 @@ def test_what_is_left_over_from_a_response_is_not_taken_for_the_next_one(qwen: P
     """Even if it comes when the next request was sent already."""
     answered = reply(completion("Hello."))
     api.answer(answered, (b"}", 0.05, b"\n\n", *answered), answered)
-    result = qwen("map", "-P", "1", "--retries", "0", input="a\nb\n")
+    result = qwen.call("map", "-P", "1", "--retries", "0", input="a\nb\n")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n" * 2, "")
 
 
@@ -288,6 +288,6 @@ def test_a_kept_connection_that_ends_before_the_answer_is_no_attempt(
     """The server had given it up when the next request was on its way; a second server of that kind is asked, too."""
     answered = reply(completion("Hello."))
     api.answer(answered, (ending,), answered, (ending,), answered)
-    result = qwen("map", "-P", "1", "--retries", "0", input="a\nb\nc\n")
+    result = qwen.call("map", "-P", "1", "--retries", "0", input="a\nb\nc\n")
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n" * 3, "")
     assert api.connections == 3

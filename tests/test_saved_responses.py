@@ -97,16 +97,16 @@ class TestSaved:
         assert (result.status, result.message) == (7, "cannot read gone: No such file or directory")
 
     def test_reads_standard_input_without_operands(self, qwen: Program) -> None:
-        result = qwen("cost", "--saved", input=json.dumps(completion()))
+        result = qwen.call("cost", "--saved", input=json.dumps(completion()))
         assert (result.status, result.stderr) == (0, "")
         assert result.text == "responses\t1\n" + DOCUMENTED
-        result = qwen("cost", "--saved", input="Hello.")
+        result = qwen.call("cost", "--saved", input="Hello.")
         assert (result.status, result.stdout) == (7, b"")
         assert result.message.startswith("standard input ")
 
     def test_needs_no_key(self, qwen: Program) -> None:
         qwen.file("a", json.dumps(completion()))
-        assert qwen("cost", "--saved", "a", env={"AIMLAPI_API_KEY": None}).status == 0
+        assert qwen.call("cost", "--saved", "a", env={"AIMLAPI_API_KEY": None}).status == 0
 
 
 COUNTS = st.none() | st.integers(0, 10**9)
@@ -245,8 +245,8 @@ def test_what_json_saved_of_a_body_with_a_byte_order_mark_can_be_read_back(
     bom = "\ufeff".encode()
     body = bom + json.dumps(completion()).encode()
     api.answer(*[stream(bom + event_stream(chunks("Hello."))) if streamed else reply(body=body)] * 2)
-    saved = b"".join(qwen("json", *(["--stream"] if streamed else []), "hi").stdout for _ in range(2))
-    result = qwen("cost", "--saved", input=saved)
+    saved = b"".join(qwen.call("json", *(["--stream"] if streamed else []), "hi").stdout for _ in range(2))
+    result = qwen.call("cost", "--saved", input=saved)
     assert (result.status, result.text.splitlines()[:2]) == (0, ["responses\t2", "prompt_tokens\t22"])
 
 

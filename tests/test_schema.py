@@ -107,6 +107,6 @@ def test_a_remote_reference_is_2_and_never_fetched(qwen: Program) -> None:
 def test_a_pattern_takes_linear_time(qwen: Program, api: ApiServer) -> None:
     qwen.file("s.json", '{"type": "string", "pattern": "^(a+)+$"}')
     api.answer(reply(completion(json.dumps("a" * 50_000 + "b"))))
-    result = qwen("ask", "--schema", "s.json", "hi")
+    result = qwen.call("ask", "--schema", "s.json", "hi")
     assert result.status == 9
     assert len(result.message) < 300

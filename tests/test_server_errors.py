@@ -150,7 +150,7 @@ def test_the_request_id_comes_from_the_header_where_the_body_has_none(
 def test_the_status_of_an_error_survives_a_body(qwen: Program, api: ApiServer, rest: tuple[Step, ...]) -> None:
     """And is not kept waiting for by the time limit of answers, which is ten minutes."""
     api.answer((head(401, {"content-length": 100}), *rest))
-    result = qwen("ask", "hi")
+    result = qwen.call("ask", "hi")
     assert result.status == 3
     assert "401" in result.message
 
@@ -162,7 +162,7 @@ def test_an_endless_error_body_is_not_read_to_its_end(qwen: Program, api: ApiSer
             yield http_chunk(b"x" * 65536)
 
     api.answer(endless)
-    result = qwen("ask", "--retries", "0", "hi")
+    result = qwen.call("ask", "--retries", "0", "hi")
     assert result.status == 5
     assert "500" in result.message
     assert api.request.closed.wait(SECONDS)

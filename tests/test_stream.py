@@ -82,7 +82,7 @@ def test_reads_a_recorded_stream_of_the_service(qwen: Program, api: ApiServer) -
     assert content
     assert reasoning
     api.answer(*[stream(*(body[start : start + 97] for start in range(0, len(body), 97)))] * 2)
-    result = qwen("stream", "--show", "both", "hi")
+    result = qwen.call("stream", "--show", "both", "hi")
     assert (result.status, result.text) == (0, content.rstrip("\n") + "\n")
     assert result.stderr == reasoning.removesuffix("\n") + "\n"
-    assert qwen("json", "--stream", "hi").text.splitlines() == sent
+    assert qwen.call("json", "--stream", "hi").text.splitlines() == sent

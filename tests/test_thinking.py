@@ -27,7 +27,7 @@ def test_ask_and_stream_tell_thoughts_and_answer_apart(
     qwen: Program, api: ApiServer, command: str, options: list[str], shown: str, beside: str
 ) -> None:
     api.answer(events(chunks(*THOUGHTFUL)) if command == "stream" else reply(completion(THOUGHTFUL)))
-    result = qwen(command, *options, "hi")
+    result = qwen.call(command, *options, "hi")
     assert (result.status, result.text, result.stderr) == (0, shown, beside)
 
 

@@ -255,7 +255,7 @@ def test_tool_calls_on_a_terminal_are_valid_json_that_is_not_obeyed(
 ) -> None:
     call = tool_call("f\x9b", '{"x": "\x9b2J\u202e\x7f"}')
     api.answer(calling(call, streamed=command == "stream"))
-    result = qwen(command, "--show", "calls", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
+    result = qwen.call(command, "--show", "calls", "hi", terminal=TERMINAL, env={"TERM": "dumb"})
     shown = result.terminal.decode()
     assert not set(shown) & {"\x9b", "\x7f", "\u202e"}
     found = json.loads(shown)

@@ -44,5 +44,5 @@ def test_usage_is_printed_once_for_all(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
     assert (
         "33 prompt + 126 completion (90 reasoning) = 159 tokens, 0.00039 USD"
-        in qwen("map", "-u", input="a\nb\nc\n").message
+        in qwen.call("map", "-u", input="a\nb\nc\n").message
     )

@@ -113,7 +113,7 @@ def test_the_flag_wins_over_its_variable(qwen: Program) -> None:
 def test_an_empty_variable_counts_as_unset(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
     names = {name for option in options("ask") for name in variables(option)} - {"AIMLAPI_BASE_URL"}
-    result = qwen("ask", "hi", env=dict.fromkeys(names, ""))
+    result = qwen.call("ask", "hi", env=dict.fromkeys(names, ""))
     assert (result.status, result.text, result.stderr) == (0, "Hello.\n", "")
     assert set(api.request.json) == {"model", "messages", "stream"}
 
@@ -156,7 +156,7 @@ def test_a_key_in_the_wrong_variable_is_led_to_the_right_one(qwen: Program, name
 
 def test_no_variable_is_noted_with_q_or_where_nothing_is_asked(qwen: Program) -> None:
     assert qwen.call("ask", "-q", "--dry-run", "hi", env=MISSPELT).stderr == ""
-    assert qwen("--version", env=MISSPELT).stderr == ""
+    assert qwen.call("--version", env=MISSPELT).stderr == ""
     assert qwen.call("ask", "--help", env=MISSPELT).stderr == ""
 
 
