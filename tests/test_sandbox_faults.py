@@ -6,11 +6,10 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import jsonschema
 import pytest
 
-from qwen_cli.sandbox import faults
-from qwen_cli.sandbox.faults import FAULTS, Fault, FaultSchedule, RateLimit, parse_fault
+from qwen_cli.sandbox import faults, server
+from qwen_cli.sandbox.faults import FAULTS, Failures, Fault, parse_fault
 from qwen_cli.sandbox.server import serving
 from tests.program import PROGRAM, Program
 from tests.sandbox import CHAT, KEY, WEATHER, asking, chat, connect, formatted
@@ -24,15 +23,16 @@ def test_parses_every_fault(kind: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "404", "429*", "429*0", "429*-1", "429*two", "*2", "slow*1*1", "429 *1"])
 def test_refuses_other_faults(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not one of 429, 500|after the") as refusal:
+    with pytest.raises(ValueError, match="is not one of 429, 500") as refusal:
         parse_fault(text)
     assert "\n" not in str(refusal.value)
 
 
 def test_faults_are_met_in_the_order_given() -> None:
-    schedule = FaultSchedule([Fault("429", 2), Fault("cut", 1)])
-    assert [schedule.take() for _ in range(5)] == ["429", "429", "cut", None, None]
-    assert [FaultSchedule([Fault("slow")]).take() for _ in range(3)] == ["slow"] * 3
+    failures = Failures([Fault("429", 2), Fault("cut", 1)])
+    assert [failures.take()[0] for _ in range(5)] == ["429", "429", "cut", None, None]
+    failures = Failures([Fault("slow")])
+    assert [failures.take()[0] for _ in range(3)] == ["slow"] * 3
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "503"])
@@ -78,17 +78,19 @@ def test_rehearses_an_answer_cut_by_length(stream: bool) -> None:
     assert last["finish_reason"] == "length"
 
 
-def test_a_slow_service_waits_and_then_paces_the_stream() -> None:
+def test_a_slow_service_waits_and_then_paces_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only lower bounds: a busy machine makes it slower still."""
+    monkeypatch.setattr(server, "_SLOW_START", 0.2)
+    monkeypatch.setattr(server, "_SLOW_CHUNK", 0.02)
     with serving(faults=[Fault("slow")]) as base_url:
         connection = connect(base_url)
         try:
             start = time.monotonic()
             connection.request("POST", CHAT, json.dumps(asking("one", stream=True)), KEY)
             response = connection.getresponse()
-            assert time.monotonic() - start > 1.9
+            assert time.monotonic() - start > 0.2
             chunks = sum(line.startswith(b"data: {") for line in response)
-            assert time.monotonic() - start > 1.9 + 0.1 * chunks
+            assert time.monotonic() - start > 0.2 + 0.02 * chunks
         finally:
             connection.close()
 
@@ -102,18 +104,14 @@ SIZE = {
 JSON_OBJECT = {"response_format": {"type": "json_object"}}
 
 
-def test_an_invalid_answer_is_json_outside_the_schema() -> None:
-    validator = jsonschema.Draft202012Validator(SIZE)
+def test_an_invalid_answer_is_no_json() -> None:
     tool = {"type": "function", "function": {"name": "order", "parameters": SIZE}}
     with serving(faults=[Fault("invalid")]) as base_url:
-        content = chat(base_url, **formatted(SIZE)).content
-        assert not validator.is_valid(json.loads(content))
-        assert chat(base_url, stream=True, **formatted(SIZE)).content == content
         (call,) = chat(base_url, tools=[tool], tool_choice="required").choice["message"]["tool_calls"]
-        assert not validator.is_valid(json.loads(call["function"]["arguments"]))
-        for fields in (JSON_OBJECT, formatted({})):
-            with pytest.raises(ValueError, match="Expecting value"):
-                json.loads(chat(base_url, "JSON", **fields).content)
+        contents = [chat(base_url, "JSON", **fields).content for fields in (JSON_OBJECT, formatted(SIZE))]
+    for text in (call["function"]["arguments"], *contents):
+        with pytest.raises(ValueError, match="Expecting value"):
+            json.loads(text)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -140,8 +138,6 @@ def test_thoughts_stand_in_the_content_whole_or_piece_by_piece() -> None:
         assert stream.content == whole["content"]
         assert not any(delta["reasoning_content"] for delta in deltas)
         assert sum(bool(delta["content"]) for delta in deltas) > 10
-        cut = chat(base_url, "one two", max_tokens=3).choice
-        assert (cut["message"]["content"], cut["finish_reason"]) == ("<think>\nThis is a", "length")
         called = chat(base_url, tools=[WEATHER], tool_choice="required").choice["message"]
         assert (called["content"], called["tool_calls"][0]["function"]["name"]) == (THOUGHTS, "weather")
 
@@ -161,26 +157,30 @@ def test_a_server_may_refuse_formats(fields: dict[str, Any]) -> None:
 # The rate
 
 
-def test_a_token_bucket_holds_a_second_and_fills_steadily(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: now))
-    limit = RateLimit(5)
-    assert [limit.take() for _ in range(6)] == [0, 0, 0, 0, 0, pytest.approx(0.2)]
-    now += 0.1
-    assert limit.take() == pytest.approx(0.1)
-    now += 0.11
-    assert [limit.take() for _ in range(2)] == [0, pytest.approx(0.19)]
-    now += 1000
-    assert [bool(limit.take()) for _ in range(6)] == [False] * 5 + [True]
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What time it is for the sandbox."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic_ns=lambda: int(clock.now * 1e9)))
+    return clock
 
 
-def test_a_rate_below_one_lets_one_through_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: now))
-    limit = RateLimit(0.2)
-    assert [limit.take() for _ in range(2)] == [0, pytest.approx(5)]
-    now += 5.01
-    assert limit.take() == 0
+def test_a_second_of_requests_may_come_at_once_and_then_one_at_a_time(clock: SimpleNamespace) -> None:
+    limit = Failures([], 5)
+    assert [limit.take() for _ in range(6)] == [(None, 0)] * 5 + [("429", pytest.approx(0.2))]
+    clock.now += 0.1
+    assert limit.take()[1] == pytest.approx(0.1)
+    clock.now += 0.11
+    assert [limit.take() for _ in range(2)] == [(None, 0), ("429", pytest.approx(0.19))]
+    clock.now += 1000
+    assert [limit.take()[0] for _ in range(6)] == [None] * 5 + ["429"]
+
+
+def test_a_rate_below_one_lets_one_through_at_a_time(clock: SimpleNamespace) -> None:
+    limit = Failures([], 0.2)
+    assert [limit.take() for _ in range(2)] == [(None, 0), ("429", pytest.approx(5))]
+    clock.now += 5.01
+    assert limit.take() == (None, 0)
 
 
 def test_requests_beyond_the_rate_get_a_time_to_retry() -> None:

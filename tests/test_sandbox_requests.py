@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from qwen_cli.sandbox.refusals import ApiError, read_request
+from qwen_cli.sandbox.request import ApiError, read_request
 from qwen_cli.sandbox.server import serving
 from tests.provider import provider_schema, with_the_document
 from tests.sandbox import CHAT, PIXEL, WEATHER, chat, formatted, send
@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"response_format": {"type": "json_schema", "json_schema": {"name": "a b"}}},
         "response_format.json_schema.name: ",
     ),
-    "a schema that is none": (formatted({"type": "strng"}), "response_format.json_schema.schema.type: "),
+    "a schema that is none": (formatted({"type": "strng"}), "response_format.json_schema.schema: "),
     "a schema without an instance": (
         formatted({"required": ["a"], "properties": {"a": {"$ref": "#"}}}),
         "response_format.json_schema.schema: ",
@@ -209,6 +209,7 @@ BEYOND_THE_SCHEMA = (
     "has more than 128 items",
     'body: "logprobs" is a required property',
     "true was expected",
+    "of type 'json_object'.",
 )
 """Limits that the documents state in words, where the schema alone would let a request through."""
 

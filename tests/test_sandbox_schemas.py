@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from qwen_cli.sandbox.refusals import ApiError
+from qwen_cli.sandbox.request import ApiError
 from qwen_cli.sandbox.schema_instance import find
 from tests.api_server import ApiServer
 from tests.program import Program, Running
@@ -23,8 +23,7 @@ LEAVES = st.one_of(
     st.builds(
         lambda n, k: {"type": "integer", "minimum": n, "maximum": n + k}, st.integers(-99, 99), st.integers(0, 3)
     ),
-    st.builds(lambda n: {"type": "number", "exclusiveMinimum": n, "maximum": n + 0.25}, st.integers(-9, 9)),
-    st.builds(lambda n, m: {"type": "integer", "minimum": n, "multipleOf": m}, st.integers(-99, 99), st.integers(1, 9)),
+    st.builds(lambda n: {"type": "number", "exclusiveMinimum": n, "exclusiveMaximum": n + 1}, st.integers(-9, 9)),
     st.just({"$ref": "#/$defs/leaf"}),
     st.just({"$ref": "#/$defs/list"}),
 )
@@ -52,23 +51,20 @@ def test_every_schema_of_common_keywords_gets_a_valid_instance(schema: Any) -> N
         "allOf": [schema],
         "$defs": {"leaf": {"type": "string", "minLength": 1}, "list": linked | {"required": ["next"]}},
     }
-    instance, misfit = find(root)
+    instance = find(root)
     validator = jsonschema.Draft202012Validator(root)
     assert validator.is_valid(instance)
-    assert misfit is None or not validator.is_valid(misfit)
 
 
 @pytest.mark.parametrize(
     ("schema", "instance"),
     [
         ({}, {}),
-        (True, {}),
-        ({"required": ["z"]}, {"z": None}),
+        ({"required": ["z"]}, {"z": {}}),
         (
             {"properties": {"a": {"properties": {"b": {"const": 1}}, "required": ["b"]}}, "required": ["a"]},
             {"a": {"b": 1}},
         ),
-        ({"additionalProperties": {"type": "integer"}, "required": ["a", "b"]}, {"a": 0, "b": 0}),
         ({"type": ["null", "string"]}, None),
         ({"type": "boolean"}, False),
         ({"type": "string", "minLength": 3}, "aaa"),
@@ -78,8 +74,9 @@ def test_every_schema_of_common_keywords_gets_a_valid_instance(schema: Any) -> N
         ({"type": "string", "format": "email"}, "a@example.org"),
         ({"type": "string", "format": "uri"}, "https://example.org/"),
         ({"type": "string", "format": "uuid"}, "00000000-0000-4000-8000-000000000000"),
-        ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5}, 0.25),
-        ({"allOf": [{"type": "number", "minimum": 3}, {"type": "integer", "multipleOf": 5}]}, 5),
+        ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, 0.5),
+        ({"type": "integer", "exclusiveMinimum": 3}, 4),
+        ({"allOf": [{"type": "number", "minimum": 3}, {"type": "integer", "maximum": 5}]}, 3),
         ({"allOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}], "properties": {"b": {}}}, {"a": 1}),
         ({"allOf": [{"properties": {"a": {"const": 1}}}, {"required": ["a"]}]}, {"a": 1}),
         ({"oneOf": [{"type": "integer"}, {"type": "number", "minimum": 0.5}]}, 0),
@@ -87,7 +84,7 @@ def test_every_schema_of_common_keywords_gets_a_valid_instance(schema: Any) -> N
         ({"anyOf": [{"type": "object", "required": ["a"], "properties": {"a": False}}, {"const": 7}]}, 7),
         ({"properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["next"]}, {"next": None}),
         ({"properties": {"items": {"type": "array", "items": {"$ref": "#"}}}, "required": ["items"]}, {"items": []}),
-        ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"$ref": "#/$defs/c"}, "c": {"const": 3}}}, 3),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/c"}, "c": {"const": 3}}}, 3),
         ({"$ref": "#/definitions/a", "definitions": {"a": {"const": 3}, "b": {"$ref": "#/nowhere"}}}, 3),
         ({"$id": "https://example.org/it", "$schema": "http://json-schema.org/draft-07/schema#", "const": 3}, 3),
         ({"properties": {"$ref": {"const": 1}, "pattern": {"const": 2}}, "required": ["$ref"]}, {"$ref": 1}),
@@ -95,45 +92,78 @@ def test_every_schema_of_common_keywords_gets_a_valid_instance(schema: Any) -> N
     ],
 )
 def test_small_instances(schema: Any, instance: object) -> None:
-    found, misfit = find(schema)
+    found = find(schema)
     assert found == instance
     jsonschema.validate(instance, schema)
-    assert misfit is None or not jsonschema.Draft202012Validator(schema).is_valid(misfit)
 
 
-@pytest.mark.parametrize(
-    ("schema", "misfit"),
-    [({}, None), ({"type": "string"}, {}), ({"type": "object"}, []), ({"type": ["array", "object"]}, "invalid")],
-)
-def test_a_value_that_does_not_fit_is_found_if_there_is_one(schema: dict[str, Any], misfit: object) -> None:
-    assert find(schema)[1] == misfit
+TYPES = ("Add", "Mul", "Pow", "Neg", "Number")
+MODELS: dict[str, Any] = {
+    "$defs": {
+        "Pet": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"], "title": "Pet"},
+        "Level": {"enum": [1, 2], "type": "integer", "title": "Level"},
+        "Number": {"type": "object", "properties": {"value": {"type": "number"}}, "required": ["value"]},
+        **{
+            name: {
+                "type": "object",
+                "properties": {
+                    "kind": {"const": name},
+                    "of": {"anyOf": [{"$ref": f"#/$defs/{each}"} for each in TYPES]},
+                },
+                "required": ["kind", "of"],
+                "additionalProperties": False,
+            }
+            for name in TYPES[:-1]
+        },
+    },
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "email": {"type": "string", "format": "email", "pattern": r"^(?!\.)(?!.*\.\.)[\w.+-]+@([a-z-]+\.)+[a-z]{2,}$"},
+        "pets": {"type": "array", "items": {"$ref": "#/$defs/Pet"}, "minItems": 1},
+        "level": {"$ref": "#/$defs/Level", "description": "of the owner"},
+        "price": {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"}]},
+        "share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "expression": {"$ref": "#/$defs/Add"},
+    },
+    "additionalProperties": False,
+}
+
+
+def test_a_schema_as_libraries_make_them_gets_an_instance() -> None:
+    """Pydantic and zod: look-ahead in patterns, nullable fields, types that contain each other, nothing optional."""
+    schema = MODELS | {"required": [*MODELS["properties"]]}
+    instance = find(schema)
+    jsonschema.validate(instance, schema)
+    assert instance["email"] == "a@example.org"
+    assert instance["share"] == 0.5
+    assert instance["expression"] == {"kind": "Add", "of": {"value": 0}}
 
 
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
-        ({"type": "strng"}, r"^field\.type: "),
-        ({"properties": {"a": {"minLength": -1}}}, r"^field\.properties\.a\.minLength: "),
-        ({"type": "string", "pattern": "(?=a)b"}, r"^field(\.pattern)?: "),
+        ({"type": "strng"}, "^field: .* is not valid under any"),
+        ({"properties": {"a": {"minLength": -1}}}, "^field: .* less than the minimum"),
+        ({"type": "string", "pattern": "(?=a)b"}, "^field: .* lead to none"),
         ({"enum": []}, "^field"),
         ({"$ref": "#/nowhere"}, "^field: .* has no #/nowhere, and nothing is fetched"),
         ({"$ref": "https://example.org/schema"}, "^field: .* nothing is fetched"),
         ({"$ref": "#/$defs/a/x", "$defs": {"a": 3}}, "^field: .* has no #/"),
-        ({"type": "object", "unevaluatedProperties": False}, "^field: .* does not know unevaluatedProperties"),
-        ({"type": "string", "pattern": "^[0-9]{3}-[a-z]$"}, "^field: .* does not fit"),
-        ({"type": "integer", "minimum": 3, "maximum": 2}, "^field: .* does not fit"),
-        ({"type": "array", "uniqueItems": True, "minItems": 2}, "^field: .* does not fit"),
-        ({"not": {"type": "object"}}, "^field: .* does not fit"),
-        ({"type": "number", "minimum": 1, "multipleOf": 5e-324}, "^field: .* too large"),
-        ({"type": "number", "minimum": 10**400}, "^field: .* too large"),
+        ({"type": "object", "unevaluatedProperties": False}, "^field: .* it uses unevaluatedProperties"),
+        ({"type": "string", "pattern": "^[0-9]{3}-[a-z]$"}, "^field: .* lead to none"),
+        ({"type": "integer", "minimum": 3, "maximum": 2}, "^field: .* lead to none"),
+        ({"type": "array", "uniqueItems": True, "minItems": 2}, "^field: .* lead to none"),
+        ({"not": {"type": "object"}}, "^field: .* lead to none"),
         ({"type": "string", "minLength": 10**12}, "^field: .* too large"),
         ({"type": "array", "minItems": 10**12}, "^field: .* too large"),
         ({"const": "lone \ud800"}, "^field: "),
-        ({"required": ["a"], "type": "object", "properties": {"a": {"$ref": "#"}}}, "^field: .* has no end"),
-        (False, "^field: .* allows nothing"),
+        ({"required": ["a"], "type": "object", "properties": {"a": {"$ref": "#"}}}, "^field: .* lead to none"),
         (
             {"anyOf": [False, {"type": "object", "required": ["a"], "additionalProperties": False}]},
-            "^field: .* none of",
+            "^field: .* lead to none",
         ),
     ],
 )
@@ -173,6 +203,10 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a long constant many times": {"type": "array", "minItems": 10_000, "items": {"const": "x" * 1_000_000}},
     "a million of a kind": {"type": "array", "minItems": 10_000, "items": {"enum": list(range(1_000_000))}},
     "a number beyond all": {"type": "integer", "minimum": 10**4000},
+    "thousands of dead ends": {"anyOf": [{"required": [f"p{n}"], "properties": {f"p{n}": False}} for n in range(2500)]},
+    "a gap too narrow, thousands of times": {
+        "anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.1}] * 1000
+    },
     "200 arrays deep": nesting({"type": "null"}, 200, items=0),
     "200 parts deep": nesting({"type": "array"}, 200, allOf=0),
 }

@@ -19,46 +19,32 @@ class Fault(NamedTuple):
 
 def parse_fault(text: str) -> Fault:
     """Parse `KIND` or `KIND*TIMES`; ValueError names what is allowed."""
-    kind, star, times = text.partition("*")
-    if kind not in FAULTS:
-        raise ValueError(f"{kind!r} is not one of {', '.join(FAULTS)}")
-    if not star:
-        return Fault(kind)
-    if not re.fullmatch("0*[1-9][0-9]{0,8}", times):
-        raise ValueError(f"{text!r}: the number of requests after the * must be 1 or more")
-    return Fault(kind, int(times))
+    matched = re.fullmatch(rf"({'|'.join(FAULTS)})(?:\*([1-9][0-9]{{0,8}}))?", text)
+    if matched is None:
+        raise ValueError(
+            f"{text!r} is not one of {', '.join(FAULTS)}, nor one with the number of requests, as in 429*2"
+        )
+    return Fault(matched[1], int(matched[2]) if matched[2] else None)
 
 
-class FaultSchedule:
-    """Deals the faults out to requests in the order given, one each; any thread may use it."""
+class Failures:
+    """Deals the faults out to requests in the order given, one each, and a 429 above a rate; any thread may use it."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], rate: float | None = None) -> None:
         kinds = (repeat(kind) if times is None else repeat(kind, times) for kind, times in faults)
         self._kinds = chain.from_iterable(kinds)
+        # In whole nanoseconds, since rounding would add up.
+        self._interval = int(1e9 / rate) if rate else 0
+        self._next_turn = 0
         self._lock = threading.Lock()
 
-    def take(self) -> str | None:
-        """The fault of the next request, None for none."""
+    def take(self) -> tuple[str | None, float]:
+        """The fault of the next request, None for none, and the seconds after which it may be sent again."""
         with self._lock:
-            return next(self._kinds, None)
-
-
-class RateLimit:
-    """A token bucket: `rate` requests a second, and as many at once after a quiet second; any thread may use it."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._tokens = self._burst = max(1.0, rate)
-        self._filled = time.monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> float:
-        """Let a request through and return 0, or return the seconds until the next one may pass."""
-        with self._lock:
-            now = time.monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
-            self._filled = now
-            if self._tokens < 1:
-                return (1 - self._tokens) / self._rate
-            self._tokens -= 1
-            return 0
+            now = time.monotonic_ns()
+            # The turns of a second that nobody took are not lost: so many requests may come at once.
+            turn = max(self._next_turn, now - max(0, 10**9 - self._interval))
+            if turn > now:
+                return "429", (turn - now) / 1e9
+            self._next_turn = turn + self._interval
+            return next(self._kinds, None), 0
