@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qwen_cli.sandbox.command import environment, run
-from tests.program import PROGRAM, Program
+from tests.program import PROGRAM, Program, handlers_restored, require_tool
 from tests.sandbox import chat
 
 SANDBOX = [*PROGRAM, "sandbox"]
@@ -19,11 +19,8 @@ SANDBOX = [*PROGRAM, "sandbox"]
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Those that the sandbox sets for good, restored: here it does not end with its process."""
-    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
+    with handlers_restored():
+        yield
 
 
 def test_the_command_finds_the_sandbox_in_its_environment(capfd: pytest.CaptureFixture[str]) -> None:
@@ -139,6 +136,18 @@ def test_without_a_command_says_where_it_is_and_serves_until_a_signal(signum: si
         assert process.stderr.read() == (
             "qwen-cli: serving until interrupted; paste these two lines into another shell\n"
         )
+
+
+def test_a_signal_ends_it_as_the_first_process_of_a_container_too() -> None:
+    namespace = [require_tool("unshare"), "--pid", "--fork"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespace of processes can be made here")
+    with subprocess.Popen([*namespace, *SANDBOX], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(first), signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
 
 
 # Around the program itself

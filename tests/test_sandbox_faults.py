@@ -104,14 +104,13 @@ SIZE = {
 JSON_OBJECT = {"response_format": {"type": "json_object"}}
 
 
-def test_an_invalid_answer_is_no_json() -> None:
+def test_an_invalid_answer_is_json_of_another_form() -> None:
     tool = {"type": "function", "function": {"name": "order", "parameters": SIZE}}
     with serving(faults=[Fault("invalid")]) as base_url:
         (call,) = chat(base_url, tools=[tool], tool_choice="required").choice["message"]["tool_calls"]
         contents = [chat(base_url, "JSON", **fields).content for fields in (JSON_OBJECT, formatted(SIZE))]
     for text in (call["function"]["arguments"], *contents):
-        with pytest.raises(ValueError, match="Expecting value"):
-            json.loads(text)
+        assert isinstance(json.loads(text), str)
 
 
 @pytest.mark.parametrize("stream", [False, True])

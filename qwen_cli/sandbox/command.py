@@ -6,12 +6,14 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from types import FrameType
+from typing import NoReturn
 
 from qwen_cli.key.redaction import without_keys
 from qwen_cli.output.result import standard_output
 from qwen_cli.output.stderr import report
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
+from qwen_cli.signals import die_of
 
 API_KEY = "sandbox"
 """The sandbox does not look at keys."""
@@ -21,6 +23,8 @@ _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _FROM_THE_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 """It sends them to the command as well."""
+
+_ENDING = (*_FROM_THE_TERMINAL, signal.SIGTERM, signal.SIGHUP)
 
 
 def environment(base_url: str, outer: Mapping[str, str]) -> dict[str, str]:
@@ -40,13 +44,19 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | N
     # One request can do without garbage collection, a server cannot.
     gc.enable()
     with serving(faults=faults, rate=rate) as base_url:
-        if command:
-            return _run_command(command, environment(base_url, os.environ))
-        exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
-        standard_output().write(exports.encode())
-        report("serving until interrupted; paste these two lines into another shell")
-        while True:
-            signal.pause()
+        if not command:
+            _wait_for_a_signal(base_url)
+        return _run_command(command, environment(base_url, os.environ))
+
+
+def _wait_for_a_signal(base_url: str) -> NoReturn:
+    # By default no signal ends the first process of a container, unless it is waited for.
+    ending = {number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
+    standard_output().write(exports.encode())
+    report("serving until interrupted; paste these two lines into another shell")
+    die_of(signal.sigwait(ending))
 
 
 def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
@@ -59,7 +69,7 @@ def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
         elif number not in _FROM_THE_TERMINAL:
             child.send_signal(number)
 
-    for number in (*_FROM_THE_TERMINAL, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, forward)  # unlike SIG_IGN, a handler is not inherited
     try:

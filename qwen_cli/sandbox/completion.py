@@ -17,7 +17,8 @@ COMPLETION_PRICE = Decimal("2.925")
 CREDITS_PER_USD = 2_000_000
 
 REASONING = "This is a sandbox without a model: it repeats the prompt."
-OUTSIDE = "The sandbox answers outside the format."
+OUTSIDE = '"The sandbox answers outside the format."'
+"""An invalid answer: JSON, but neither an object nor a choice."""
 
 Body = dict[str, Any]
 
