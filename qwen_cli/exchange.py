@@ -89,6 +89,9 @@ class Watch:
     def delta(self, delta: Delta) -> None:
         """What a chunk adds."""
 
+    def has_all(self) -> None:
+        """Nothing more has arrived so far, and the wait for it begins."""
+
 
 class Service:
     """Asks one server, or the cache. Any thread may ask; what is to be kept, the main one keeps."""
@@ -180,7 +183,7 @@ class Service:
             try:
                 with (
                     waiting("waiting for the answer", self._notes) as wait,
-                    self._client.post(self._url, encode(sent), droppable=droppable) as reply,
+                    self._client.post(self._url, encode(sent), droppable=droppable, before_wait=watch.has_all) as reply,
                 ):
                     watch.over = wait.over
                     answer, received = self._read(reply, request, watch, receipt)
@@ -277,6 +280,7 @@ class Service:
             failure = error if reader.is_finished else None  # the verdict will be that the finish reason is missing
         except QwenError as error:
             failure = error
+        watch.has_all()
         if failure is not None and reader.is_finished:
             self._notes.note(f"the answer is complete, but its usage may be missing: {failure}")
             failure = None

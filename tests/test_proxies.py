@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_cli.connection.proxies import is_exempt
-from tests.api_server import FIN, SILENCE, ApiServer, events, head, reply
-from tests.bodies import chunks, completion
+from tests.api_server import FIN, SILENCE, ApiServer, events, head, reply, stream
+from tests.bodies import chunk, chunks, completion, event
 from tests.certificates import Authority
 from tests.program import KEY, Program
 
@@ -103,6 +103,17 @@ def test_a_proxy_that_speaks_tls(qwen: Program, authority: Authority, *, is_cut:
     server.verify()
     assert (result.status, result.text) == ((6, "") if is_cut else (0, "Hello.\n"))
     assert proxy.heads[0].startswith(b"CONNECT elsewhere.example:443 ")
+
+
+def test_a_stream_through_a_proxy_that_speaks_tls_is_printed_as_it_arrives(qwen: Program, authority: Authority) -> None:
+    seen = threading.Event()
+    with ApiServer(authority.stranger) as server, tunnel(server.port, authority.context) as proxy:
+        server.answer(stream(event(chunk("one ")), seen, event(chunk("two", finish_reason="stop"))))
+        changes = {**ELSEWHERE, "HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": str(authority.certificate)}
+        with qwen.start("stream", "hi", env=changes) as running:
+            running.wait_for(b"one ")
+            seen.set()
+            assert running.finish().text == "one two\n"
 
 
 def test_a_certificate_is_checked_behind_a_proxy_too(qwen: Program, authority: Authority) -> None:

@@ -1,12 +1,13 @@
 """`stream` prints the answer as it arrives."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.api_server import ApiServer, events, stream
+from tests.api_server import EVENT_STREAM, LAST_CHUNK, ApiServer, events, head, http_chunk, stream
 from tests.bodies import chunk, chunks, event
 from tests.program import Program
 
@@ -41,6 +42,30 @@ def test_each_piece_is_out_before_the_next_is_sent(qwen: Program, api: ApiServer
         seen[1].set()
         result = running.finish()
     assert (result.status, result.text) == (0, "one two three\n")
+
+
+def test_a_piece_is_out_although_the_next_has_begun_to_arrive(qwen: Program, api: ApiServer) -> None:
+    seen = threading.Event()
+    rest = http_chunk(event(chunk("two", finish_reason="stop")))
+    api.answer((head(200, EVENT_STREAM), http_chunk(event(chunk("one "))) + rest[:1], seen, rest[1:], LAST_CHUNK))
+    with qwen.start("stream", "hi") as running:
+        running.wait_for(b"one ")
+        seen.set()
+        assert running.finish().text == "one two\n"
+
+
+def test_pieces_that_arrive_together_are_written_together(qwen: Program, api: ApiServer) -> None:
+    seen = threading.Event()
+    api.answer(stream(b"".join(map(event, map(chunk, ["one ", "two "]))), seen, *map(event, chunks("three"))))
+    reader, writer = os.pipe2(os.O_DIRECT)  # each write is read by itself
+    try:
+        with qwen.start("stream", "hi", stdout=writer) as running:
+            assert os.read(reader, 1 << 16) == b"one two "
+            seen.set()
+            assert running.finish().status == 0
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.parametrize(

@@ -106,13 +106,16 @@ class PrintedStream(Watch):
     def delta(self, delta: Delta) -> None:
         if self._show.both and delta.reasoning:
             self.over()
+            self._text.flush()
             self._beside.write(delta.reasoning)
         wanted = "" if self._is_held_back else self._show.wanted
         if piece := getattr(delta, wanted, ""):
             self.over()
             self._beside.end()
             self._text.write(piece)
-            self._text.flush()
+
+    def has_all(self) -> None:
+        self._text.flush()
 
     def end(self, outcome: Outcome) -> None:
         """Print what is left: the text that was held back, the tool calls, the last newline."""

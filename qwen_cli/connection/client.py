@@ -1,8 +1,8 @@
 """Send requests, and retry what cost nothing."""
 
 import time
-from collections.abc import Collection, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
 from typing import Final, Self
 
@@ -12,7 +12,7 @@ from qwen_cli.connection import network_failures, retries
 from qwen_cli.connection.certificates import trust
 from qwen_cli.connection.decompression import ENCODINGS, decoded
 from qwen_cli.connection.lean_httpx import httpx
-from qwen_cli.connection.network_backend import Backend, note_parser
+from qwen_cli.connection.network_backend import Backend, Stream, note_parser
 from qwen_cli.connection.proxies import Proxy, find_proxy
 from qwen_cli.connection.response import Reply
 from qwen_cli.endpoint import Endpoint, SendingOptions
@@ -69,18 +69,35 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         self._http.close()
 
-    def post(self, url: str, body: bytes, *, droppable: Collection[str] = ()) -> AbstractContextManager[Reply]:
-        """Send a body; FieldRefused if the server does not take one of the `droppable` fields."""
-        return self._open("POST", url, body, droppable)
+    def post(
+        self, url: str, body: bytes, *, droppable: Collection[str] = (), before_wait: Callable[[], None] | None = None
+    ) -> AbstractContextManager[Reply]:
+        """Send a body; FieldRefused if the server does not take one of the `droppable` fields.
+
+        `before_wait` is called when all that has arrived of the response is read, and more is awaited.
+        """
+        return self._open("POST", url, body, droppable, before_wait)
 
     def get(self, url: str) -> AbstractContextManager[Reply]:
         return self._open("GET", url, None, ())
 
     @contextmanager
-    def _open(self, method: str, url: str, body: bytes | None, droppable: Collection[str]) -> Iterator[Reply]:
+    def _open(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        droppable: Collection[str],
+        before_wait: Callable[[], None] | None = None,
+    ) -> Iterator[Reply]:
         started = time.monotonic()
         response = self._send(method, url, body, droppable)
+        stream = response.extensions["network_stream"]
         pieces = _body(response, self._proxy)
+        if isinstance(stream, Stream):
+            stream.before_wait = before_wait  # or none, instead of that of an earlier request
+        elif before_wait:
+            pieces = _each_awaited(pieces, before_wait)
         try:
             yield Reply(pieces, response.headers.get("content-type", ""))
         finally:
@@ -199,6 +216,14 @@ def _body(response: httpx.Response, proxy: Proxy | None) -> Generator[bytes]:
         yield from decoded(response.iter_raw(), response.headers.get("content-encoding", ""))
     except httpx.TransportError as error:
         raise network_failures.explain(error, proxy, response) from error
+
+
+def _each_awaited(pieces: Generator[bytes], before_wait: Callable[[], None]) -> Generator[bytes]:
+    """The pieces of a stream that does not say when it waits, as if it did before each."""
+    with closing(pieces):
+        for piece in pieces:
+            yield piece
+            before_wait()
 
 
 def _error_body(response: httpx.Response, proxy: Proxy | None) -> bytes:

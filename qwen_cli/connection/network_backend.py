@@ -4,7 +4,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,8 @@ class Stream(httpcore.NetworkStream):
 
     parser: h11.Connection | None = None
     """What httpcore reads the responses with, once there is one."""
+    before_wait: Callable[[], None] | None = None
+    """Called when all that has been received is read, and more is awaited."""
 
     def __init__(self, connection: socket.socket, deadline: float | None = None) -> None:
         self._connection = connection
@@ -46,6 +48,8 @@ class Stream(httpcore.NetworkStream):
         if self._early is not None:
             early, self._early = self._early, None
             return self._received(early)
+        if self.before_wait:
+            self.before_wait()
         with self._mapped(httpcore.ReadTimeout if self._deadline is None else httpcore.ConnectTimeout):
             self._connection.settimeout(self._time_left(timeout))
             return self._received(self._connection.recv(max_bytes))
