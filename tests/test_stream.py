@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.api_server import EVENT_STREAM, LAST_CHUNK, ApiServer, events, head, http_chunk, stream
-from tests.bodies import chunk, chunks, event
-from tests.program import Program
+from tests.bodies import chunk, chunks, error, event
+from tests.program import TERMINAL, Program, lines_of
 
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "api" / "recorded-stream.sse"
 
@@ -66,6 +66,14 @@ def test_pieces_that_arrive_together_are_written_together(qwen: Program, api: Ap
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_note_of_how_the_stream_ended_follows_the_text(qwen: Program, api: ApiServer) -> None:
+    api.answer(stream(event(chunk("text", finish_reason="stop")) + event(error(500))))
+    result = qwen.call("stream", "hi", terminal=TERMINAL)
+    text, note, *_ = lines_of(result.terminal)
+    assert (result.status, text) == (0, "text")
+    assert note.startswith("qwen-cli: the answer is complete, but its usage may be missing: ")
 
 
 @pytest.mark.parametrize(
