@@ -48,7 +48,7 @@ def mounted(qwen: Program) -> Iterator[Path]:
 
 def test_a_mount_point_stands_as_it_was_and_the_answer_is_printed(qwen: Program, api: ApiServer, mounted: Path) -> None:
     api.answer(reply(completion("new")))
-    result = qwen("ask", "-o", "mounted", "hi")
+    result = qwen.call("ask", "-o", "mounted", "hi")
     assert (result.status, result.text) == (7, "new\n")
     assert result.message.startswith("cannot write mounted: ")
     assert (qwen.home.parent / "outside").read_text() == "old"
@@ -63,7 +63,7 @@ def test_an_attribute_that_forbids_it_is_found_out_before_anything_is_sent(
     if subprocess.run([require_tool("chattr"), f"+{attribute}", path], capture_output=True, check=False).returncode:
         pytest.skip("this file system knows no such attribute")
     try:
-        result = qwen("ask", "-o", "answer", "hi")
+        result = qwen.call("ask", "-o", "answer", "hi")
     finally:
         subprocess.run(["chattr", f"-{attribute}", path], check=True)
     assert (result.status, api.requests) == (7, [])
@@ -90,7 +90,7 @@ def test_owner_and_mode_of_an_old_file_are_kept(qwen: Program, api: ApiServer, m
     os.chown(path, 1234, 4321)
     path.chmod(mode)
     api.answer(reply(completion("new")))
-    assert qwen("ask", "-o", "answer", "hi").status == 0
+    assert qwen.call("ask", "-o", "answer", "hi").status == 0
     assert (path.read_text(), mode_of(path)) == ("new\n", mode)
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
 

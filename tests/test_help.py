@@ -43,7 +43,7 @@ def test_options_stand_in_groups_and_examples_at_the_end(qwen: Program, command:
 
 @pytest.mark.parametrize("command", [(), ("ask",), ("key", "set")], ids=" ".join)
 def test_help_as_a_command_is_the_same(qwen: Program, command: tuple[str, ...]) -> None:
-    assert qwen.call("help", *command).stdout == qwen(*command, "--help").stdout
+    assert qwen.call("help", *command).stdout == qwen.call(*command, "--help").stdout
 
 
 def test_the_help_of_ask_fits_on_two_screens(qwen: Program) -> None:

@@ -29,15 +29,15 @@ def test_every_line_is_answered_on_a_line_of_its_own(qwen: Program, api: ApiServ
 
 def test_a_last_line_without_newline_counts_and_no_line_is_no_item(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "{}", input="one\ntwo").text == "one\ntwo\n"
-    assert qwen("map", "{}", input="").text == ""
+    assert qwen.call("map", "{}", input="one\ntwo").text == "one\ntwo\n"
+    assert qwen.call("map", "{}", input="").text == ""
 
 
 def test_the_order_is_that_of_the_input_whatever_answers_take(qwen: Program, api: ApiServer) -> None:
     chance = random.Random(7)
     api.always(echoing(lambda _: chance.random() / 50))
     lines = "".join(f"{number}\n" for number in range(200))
-    assert qwen("map", "-P", "16", input=lines).text == lines
+    assert qwen.call("map", "-P", "16", input=lines).text == lines
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -85,7 +85,7 @@ def test_lines_are_escaped_as_jq_does(qwen: Program, api: ApiServer) -> None:
     jq = require_tool("jq")
     texts = ["a\tb", "c\nd\n\ne", "f\r\ng", "h\\i\\n", "j\u2028k", "é😀", '"quoted"']
     api.answer(*(reply(completion(text)) for text in texts))
-    result = qwen("map", "-P", "1", input="x\n" * len(texts))
+    result = qwen.call("map", "-P", "1", input="x\n" * len(texts))
     expected = subprocess.run(
         [jq, "-r", "[.] | @tsv"], input="".join(map(json.dumps, texts)).encode(), stdout=PIPE, check=True
     )
@@ -94,19 +94,19 @@ def test_lines_are_escaped_as_jq_does(qwen: Program, api: ApiServer) -> None:
 
 def test_with_nul_answers_are_raw(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "-0", "{}", input="a\nb\0c\\d\0\0e").stdout == b"a\nb\0c\\d\0\0e\0"
+    assert qwen.call("map", "-0", "{}", input="a\nb\0c\\d\0\0e").stdout == b"a\nb\0c\\d\0\0e\0"
 
 
 def test_the_tenth_failure_of_a_kind_is_the_last_one_reported(qwen: Program, api: ApiServer) -> None:
     api.always(reply(error(400), status=400))
-    result = qwen("map", input="x\n" * 50)
+    result = qwen.call("map", input="x\n" * 50)
     assert result.status == 11
     assert result.stderr.count("item ") == 10
     assert "50 of 50 items failed: 50 with status 4" in result.stderr
 
 
 def test_a_preview_sends_nothing(qwen: Program) -> None:
-    result = qwen("map", "--dry-run", "Say {}", input="a\nb\\\n", env={"AIMLAPI_API_KEY": None})
+    result = qwen.call("map", "--dry-run", "Say {}", input="a\nb\\\n", env={"AIMLAPI_API_KEY": None})
     assert [record["messages"][0]["content"] for record in records(result.text)] == ["Say a", "Say b\\"]
 
 
@@ -123,7 +123,7 @@ def test_an_answer_is_printed_as_soon_as_its_turn_comes(qwen: Program, api: ApiS
 
 def test_connections_are_reused(qwen: Program, api: ApiServer) -> None:
     api.always(echo)
-    assert qwen("map", "-P", "4", input="x\n" * 100).status == 0
+    assert qwen.call("map", "-P", "4", input="x\n" * 100).status == 0
     assert api.connections <= 5
 
 

@@ -10,7 +10,7 @@ from tests.program import Program
 def test_a_port_that_refuses_ends_with_6(qwen: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-    result = qwen("ask", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
+    result = qwen.call("ask", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (6, b"")
     assert "127.0.0.1" in result.message
     assert "Connection refused" in result.message
@@ -18,7 +18,7 @@ def test_a_port_that_refuses_ends_with_6(qwen: Program) -> None:
 
 def test_a_name_that_does_not_resolve_ends_with_6(qwen: Program) -> None:
     changes = {"AIMLAPI_BASE_URL": "https://nobody.invalid/v1", "RES_OPTIONS": "attempts:1 timeout:1"}
-    result = qwen("ask", "--retries", "0", "hi", env=changes)
+    result = qwen.call("ask", "--retries", "0", "hi", env=changes)
     assert (result.status, result.stdout) == (6, b"")
     assert "nobody.invalid" in result.message
 

@@ -344,7 +344,7 @@ def test_a_large_answer_arrives_whole(qwen: Program, api: ApiServer) -> None:
         stream(event_stream(chunks(*[content[at : at + 4096] for at in range(0, 1 << 20, 4096)]))),
     )
     for command in ("ask", "stream"):
-        assert qwen(command, "-o", "answer", "hi").status == 0
+        assert qwen.call(command, "-o", "answer", "hi").status == 0
         assert qwen.files() == {"answer": content.encode() + b"\n"}
 
 
@@ -427,7 +427,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["/dev/stdout", "-", "/dev/fd/1"])
     def test_standard_output_has_names(self, qwen: Program, answered: ApiServer, name: str) -> None:
-        result = qwen("ask", "-o", name, "hi")
+        result = qwen.call("ask", "-o", name, "hi")
         assert (result.status, result.text, qwen.files()) == (0, "new\n", {})
         assert len(answered.requests) == 1
 

@@ -75,7 +75,7 @@ def test_no_stdin_leaves_an_open_pipe_alone(qwen: Program, api: ApiServer) -> No
 
 
 def test_no_stdin_alone_is_nothing_to_ask(qwen: Program) -> None:
-    result = qwen("ask", "-n", input="hi")
+    result = qwen.call("ask", "-n", input="hi")
     assert (result.status, result.stdout) == (2, b"")
     assert "nothing to ask" in result.message
 
@@ -100,7 +100,7 @@ def test_a_read_loop_without_n_sends_the_other_lines_with_the_first(qwen: Progra
 
 def test_dev_null_is_no_input(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    assert qwen("ask", "hi").status == 0
+    assert qwen.call("ask", "hi").status == 0
     assert asked_for(api) == "hi"
     result = qwen.call("ask")
     assert result.status == 2
@@ -109,7 +109,7 @@ def test_dev_null_is_no_input(qwen: Program, api: ApiServer) -> None:
 
 def test_a_device_is_read_where_it_is_asked_for(qwen: Program, api: ApiServer) -> None:
     api.answer(reply(completion("Hello.")))
-    assert qwen("ask", "hi", "-").status == 0
+    assert qwen.call("ask", "hi", "-").status == 0
     assert asked_for(api) == "hi"
 
 
@@ -172,7 +172,7 @@ def test_a_terminal_is_not_read_unless_asked_for(qwen: Program, api: ApiServer) 
 def test_input_that_is_not_text_ends_with_7_and_the_byte_offset(
     qwen: Program, api: ApiServer, data: bytes, reason: str
 ) -> None:
-    result = qwen("ask", "hi", input=data)
+    result = qwen.call("ask", "hi", input=data)
     assert (result.status, result.stdout, api.requests) == (7, b"", [])
     assert result.message.startswith("standard input ")
     assert reason in result.message
@@ -271,7 +271,7 @@ CONVERSATION = [{"role": "user", "content": "My name is Ann."}, {"role": "assist
 def test_json_comes_from_standard_input_and_is_no_part_of_the_prompt(
     qwen: Program, flag: str, delivered: object, sent: dict[str, Any]
 ) -> None:
-    result = qwen("ask", "--dry-run", flag, "@-", "hi", input=f"\ufeff{json.dumps(delivered)}\n")
+    result = qwen.call("ask", "--dry-run", flag, "@-", "hi", input=f"\ufeff{json.dumps(delivered)}\n")
     assert (result.status, result.stderr) == (0, "")
     body = json.loads(result.text)
     messages = sent.get("messages", [{"role": "user", "content": "hi"}])
@@ -282,12 +282,12 @@ def test_json_comes_from_standard_input_and_is_no_part_of_the_prompt(
 
 
 def test_a_conversation_from_standard_input_needs_no_other_prompt(qwen: Program) -> None:
-    result = qwen("ask", "--dry-run", "--messages", "@-", input=json.dumps(CONVERSATION))
+    result = qwen.call("ask", "--dry-run", "--messages", "@-", input=json.dumps(CONVERSATION))
     assert json.loads(result.text)["messages"] == CONVERSATION
 
 
 def test_json_from_standard_input_joins_what_else_was_given(qwen: Program) -> None:
-    result = qwen("ask", "--dry-run", "--logit-bias", "7=1", "--logit-bias", "@-", "hi", input='{"8": 2}')
+    result = qwen.call("ask", "--dry-run", "--logit-bias", "7=1", "--logit-bias", "@-", "hi", input='{"8": 2}')
     assert json.loads(result.text)["logit_bias"] == {"7": 1, "8": 2}
 
 
@@ -328,7 +328,7 @@ def test_two_readers_of_standard_input_are_named_before_it_is_awaited(
 def test_json_from_standard_input_is_held_to_the_limits(
     qwen: Program, api: ApiServer, delivered: str | bytes, status: int, start: str
 ) -> None:
-    result = qwen("ask", "--tools", "@-", "hi", input=delivered)
+    result = qwen.call("ask", "--tools", "@-", "hi", input=delivered)
     assert (result.status, result.stdout, api.requests) == (status, b"", [])
     assert result.message.startswith(start)
 

@@ -32,7 +32,7 @@ SILENT: list[tuple[str, Reply]] = [
 def test_a_server_that(qwen: Program, api: ApiServer, name: str, answer: Reply) -> None:
     """A server that falls silent at any point costs no more than `--timeout`."""
     api.answer(answer)
-    result = qwen("stream" if "stream" in name else "ask", "--timeout", "0.5", "hi")
+    result = qwen.call("stream" if "stream" in name else "ask", "--timeout", "0.5", "hi")
     assert result.status == 6
     assert "--timeout" in result.message
     assert result.seconds >= 0.5
@@ -60,7 +60,7 @@ def test_a_server_that_drips_is_listened_to(qwen: Program, api: ApiServer, comma
         yield body[6:] + rest
 
     api.answer(drip)
-    result = qwen(command, "--timeout", "2", "hi")
+    result = qwen.call(command, "--timeout", "2", "hi")
     assert (result.status, result.stderr) == (0, "")
     assert b"Hello." in result.stdout
     assert result.seconds > 2
@@ -69,7 +69,7 @@ def test_a_server_that_drips_is_listened_to(qwen: Program, api: ApiServer, comma
 def test_keep_alive_comments_keep_a_stream_alive(qwen: Program, api: ApiServer) -> None:
     thinking: list[Step] = [b": keep-alive\n\n", 0.4] * 6
     api.answer(stream(*thinking, event_stream(chunks("Hello."))))
-    result = qwen("stream", "--timeout", "2", "hi")
+    result = qwen.call("stream", "--timeout", "2", "hi")
     assert (result.status, result.text) == (0, "Hello.\n")
     assert result.seconds > 2
 
@@ -77,7 +77,7 @@ def test_keep_alive_comments_keep_a_stream_alive(qwen: Program, api: ApiServer) 
 def test_a_port_that_never_answers_costs_the_connect_timeout(qwen: Program) -> None:
     with unanswering_port() as port:
         url = f"http://127.0.0.1:{port}/v1"
-        result = qwen("ask", "--connect-timeout", "0.5", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
+        result = qwen.call("ask", "--connect-timeout", "0.5", "--retries", "0", "hi", env={"AIMLAPI_BASE_URL": url})
     assert (result.status, result.stdout) == (6, b"")
     assert "--connect-timeout" in result.message
     assert result.seconds >= 0.5
