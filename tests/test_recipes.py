@@ -1,4 +1,4 @@
-"""Every recipe in docs/recipes.md does what it says: all run in bash and zsh, those of a shell in that shell."""
+"""Every recipe in docs/recipes.md does what it says: in bash, in zsh where that could differ, or in its own shell."""
 
 import os
 import re
