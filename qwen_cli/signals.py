@@ -5,7 +5,7 @@ import select
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
@@ -35,6 +35,11 @@ def before_dying(cleanup: Callable[[], None]) -> None:
     for fatal in _FATAL:
         if signal.getsignal(fatal) is signal.SIG_DFL:
             signal.signal(fatal, lambda number, _frame: die_of(number))
+
+
+def not_ignored(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Those that the parent does not ignore, as `nohup` does: the others stay ignored."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def forget(cleanup: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from qwen_cli.map.tally import Tally
 from qwen_cli.map.workers import Workers
 from qwen_cli.output.result import ATOMIC, Output
 from qwen_cli.output.terminal import STDOUT
-from qwen_cli.signals import die_of
+from qwen_cli.signals import die_of, not_ignored
 
 _TICK: Final = 0.1
 """Seconds between two looks at the progress and at signals."""
@@ -109,9 +109,8 @@ class Run:
 
     def finish(self, progress: Callable[[], None]) -> None:
         """Answer all items, or those until something stops the run; `progress` is called now and then."""
-        for number in _INTERRUPTS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._interrupt)
+        for number in not_ignored(_INTERRUPTS):
+            signal.signal(number, self._interrupt)
         self._workers.start(self._limits.workers)
         try:
             while not self._workers.are_over and self._interrupted is None:

@@ -13,7 +13,7 @@ from qwen_cli.output.result import standard_output
 from qwen_cli.output.stderr import report
 from qwen_cli.sandbox.faults import Fault
 from qwen_cli.sandbox.server import serving
-from qwen_cli.signals import die_of
+from qwen_cli.signals import die_of, not_ignored
 
 API_KEY = "sandbox"
 """The sandbox does not look at keys."""
@@ -51,7 +51,7 @@ def run(command: Sequence[str], *, faults: Sequence[Fault] = (), rate: float | N
 
 def _wait_for_a_signal(base_url: str) -> NoReturn:
     # By default no signal ends the first process of a container, unless it is waited for.
-    ending = {number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}
+    ending = not_ignored(_ENDING)
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     exports = f"export AIMLAPI_BASE_URL={base_url}\nexport AIMLAPI_API_KEY={API_KEY}\n"
     standard_output().write(exports.encode())
@@ -69,9 +69,8 @@ def _run_command(command: Sequence[str], env: Mapping[str, str]) -> int:
         elif number not in _FROM_THE_TERMINAL:
             child.send_signal(number)
 
-    for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, forward)  # unlike SIG_IGN, a handler is not inherited
+    for number in not_ignored(_ENDING):
+        signal.signal(number, forward)  # unlike SIG_IGN, a handler is not inherited
     try:
         child = subprocess.Popen(command, env=env)  # noqa: S603 -- running the user's own command is the purpose
     except OSError as error:
