@@ -126,7 +126,8 @@ class Stream(httpcore.NetworkStream):
             return self
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
             self._connection.settimeout(self._time_left(timeout))
-            return Stream(ssl_context.wrap_socket(self._connection, server_hostname=server_hostname))
+            name = server_hostname and server_hostname.encode()
+            return Stream(ssl_context.wrap_socket(self._connection, server_hostname=name))
 
     def get_extra_info(self, info: str) -> Any:
         """`is_readable` is all that httpcore needs to know, before it reuses a connection: then it closes it instead.
