@@ -300,7 +300,7 @@ def test_agrees_with_the_providers_schema() -> None:
     validator = jsonschema.Draft202012Validator(schema)
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(near(schema))
     def agrees(request: Any) -> None:
         is_documented = validator.is_valid(without_nulls(request))
@@ -314,4 +314,6 @@ def test_agrees_with_the_providers_schema() -> None:
 
     agrees()
     # The version of hypothesis decides how many of each come; an agreement about none would be no test.
-    assert seen.keys() == {"accepted", "refused", "beyond"}
+    assert seen["accepted"] > 20
+    assert seen["refused"] > 20
+    assert seen["beyond"] > 0
