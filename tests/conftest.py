@@ -49,6 +49,15 @@ def qwen(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     assert not litter, f"left behind: {litter}"
 
 
+@pytest.fixture
+def packets() -> Iterator[tuple[int, int]]:
+    """The ends of a pipe, to read from and to write to, in which each write is read by itself."""
+    ends = os.pipe2(os.O_DIRECT)
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """A private certificate authority that nothing trusts yet."""

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -406,8 +406,6 @@ class Program:
             streams = {"stdin": stdin.fileno(), "stdout": stdout.fileno(), "stderr": stderr.fileno()}
             streams |= dict.fromkeys(terminal, slave)
             changes = patch.dict(os.environ, self.environment(None, env), clear=True)
-            is_terminal.cache_clear()
-            screen.__init__()  # type: ignore[misc]  # as a process begins
             with changes, chdir(self.cwd), redirected(*streams.values()), handlers_restored():
                 started = time.monotonic()
                 status = main(words)
@@ -452,13 +450,20 @@ def redirected(*descriptors: int) -> Iterator[None]:
     """Have these be the standard streams of this process meanwhile."""
     saved = [os.dup(descriptor) for descriptor in range(3)]
     try:
-        for descriptor, stream in enumerate(descriptors):
-            os.dup2(stream, descriptor)
+        put_in_place(descriptors)
         yield
     finally:
-        for descriptor, copy in enumerate(saved):
-            os.dup2(copy, descriptor)
+        put_in_place(saved)
+        for copy in saved:
             os.close(copy)
+
+
+def put_in_place(descriptors: Iterable[int]) -> None:
+    """Make these the standard streams, of which the program knows as little as when a process begins."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+    is_terminal.cache_clear()
+    screen.__init__()  # type: ignore[misc]
 
 
 @contextmanager

@@ -135,32 +135,23 @@ PACKETS: list[tuple[str, ...]] = [
 
 @pytest.mark.parametrize("arguments", PACKETS, ids=" ".join)
 def test_a_short_result_is_one_write_with_its_newline(
-    qwen: Program, api: ApiServer, arguments: tuple[str, ...]
+    qwen: Program, api: ApiServer, packets: tuple[int, int], arguments: tuple[str, ...]
 ) -> None:
-    """In a pipe of packets each write is read by itself."""
     api.always(reply(completion("x" * 1000, reasoning="y" * 1000)))
-    reader, writer = os.pipe2(os.O_DIRECT)
-    try:
-        result = qwen(*arguments, stdout=writer)
-        first = os.read(reader, 1 << 16)
-        os.set_blocking(reader, False)
-        with pytest.raises(BlockingIOError):
-            os.read(reader, 1 << 16)
-    finally:
-        os.close(reader)
-        os.close(writer)
+    reader, writer = packets
+    result = qwen(*arguments, stdout=writer)
+    first = os.read(reader, 1 << 16)
+    os.set_blocking(reader, False)
+    with pytest.raises(BlockingIOError):
+        os.read(reader, 1 << 16)
     assert (result.status, first[-1:]) == (0, b"\n")
 
 
-def test_an_answer_and_its_tool_calls_are_one_write(qwen: Program, api: ApiServer) -> None:
+def test_an_answer_and_its_tool_calls_are_one_write(qwen: Program, api: ApiServer, packets: tuple[int, int]) -> None:
     api.answer(reply(completion("Let me look.", tool_calls=[tool_call("time", "{}"), tool_call("date", "{}")])))
-    reader, writer = os.pipe2(os.O_DIRECT)
-    try:
-        qwen("ask", "hi", stdout=writer)
-        assert os.read(reader, 1 << 16).count(b"\n") == 3
-    finally:
-        os.close(reader)
-        os.close(writer)
+    reader, writer = packets
+    qwen("ask", "hi", stdout=writer)
+    assert os.read(reader, 1 << 16).count(b"\n") == 3
 
 
 def test_lines_of_parallel_runs_stay_whole(qwen: Program, api: ApiServer) -> None:

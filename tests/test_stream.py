@@ -54,18 +54,16 @@ def test_a_piece_is_out_although_the_next_has_begun_to_arrive(qwen: Program, api
         assert running.finish().text == "one two\n"
 
 
-def test_pieces_that_arrive_together_are_written_together(qwen: Program, api: ApiServer) -> None:
+def test_pieces_that_arrive_together_are_written_together(
+    qwen: Program, api: ApiServer, packets: tuple[int, int]
+) -> None:
     seen = threading.Event()
     api.answer(stream(b"".join(map(event, map(chunk, ["one ", "two "]))), seen, *map(event, chunks("three"))))
-    reader, writer = os.pipe2(os.O_DIRECT)  # each write is read by itself
-    try:
-        with qwen.start("stream", "hi", stdout=writer) as running:
-            assert os.read(reader, 1 << 16) == b"one two "
-            seen.set()
-            assert running.finish().status == 0
-    finally:
-        os.close(reader)
-        os.close(writer)
+    reader, writer = packets
+    with qwen.start("stream", "hi", stdout=writer) as running:
+        assert os.read(reader, 1 << 16) == b"one two "
+        seen.set()
+        assert running.finish().status == 0
 
 
 def test_a_note_of_how_the_stream_ended_follows_the_text(qwen: Program, api: ApiServer) -> None:
