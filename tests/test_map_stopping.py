@@ -19,18 +19,28 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 class Service:
-    """Answers with what was asked, except for some items: slow ones wait for `released`, others are refused."""
+    """Answers with what was asked, except for some items: slow ones wait for `released`, others are refused.
 
-    def __init__(self, refusals: dict[str, int]) -> None:
+    Nothing else is answered before all the `slow` ones have come, which a run that has to stop would not send any more.
+    """
+
+    def __init__(self, refusals: dict[str, int], *, slow: int = 0) -> None:
         self.refusals = refusals
         self.released = threading.Event()
+        self._lock = threading.Lock()
+        self._missing = slow
+        self._has_slow = threading.Event()
 
     def __call__(self, request: Request) -> Iterable[Step]:
         item = asked(request)
+        with self._lock:
+            self._missing -= item.startswith("slow")
+            if self._missing <= 0:
+                self._has_slow.set()
         if item.startswith("slow"):
             return [self.released, *echo(request)]
         status = self.refusals.get(item)
-        return echo(request) if status is None else reply(error(status, "no"), status=status)
+        return [self._has_slow, *(echo(request) if status is None else reply(error(status, "no"), status=status))]
 
 
 STOPS = [
@@ -46,7 +56,7 @@ def test_what_is_under_way_is_finished_and_all_answers_are_written(
     qwen: Program, api: ApiServer, options: tuple[str, ...], refusals: dict[str, int], status: int, message: str
 ) -> None:
     """An answer that waited behind a slow one is not lost; items between answers without one have an empty line."""
-    service = Service(refusals)
+    service = Service(refusals, slow=1)
     api.always(service)
     items = ["slow", "a", "b", "c", "bad", *(f"rest {number}" for number in range(100))]
     with qwen.start("map", "-P", "2", *options, input="".join(f"{item}\n" for item in items)) as running:
@@ -84,7 +94,7 @@ def test_records_of_a_run_that_stops_are_json_lines(qwen: Program, api: ApiServe
 
 
 def test_files_of_a_run_that_stops_are_whole_and_alone(qwen: Program, api: ApiServer) -> None:
-    service = Service({"bad": 402})
+    service = Service({"bad": 402}, slow=3)
     api.always(service)
     with qwen.start("map", "-P", "4", "-o", "{}", input="slow1\nslow2\nslow3\nbad\nrest\n") as running:
         api.wait_for_requests(4)
